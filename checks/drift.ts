@@ -1,0 +1,93 @@
+import { compare } from "#provider/compare.ts";
+import { observe } from "#provider/converge.ts";
+import { migrated } from "#provider/migrate.ts";
+import type { AnyDefinition, Config } from "#provider/resource.ts";
+import { definitions } from "#provider/resources/index.ts";
+import type { Reach } from "#transport/host.ts";
+import type { Inventory } from "#transport/inventory.ts";
+import { changeLines, showChanges } from "./change-text.ts";
+import { type Deployed, deployedResources, nameOf } from "./deployed.ts";
+import { withHosts } from "./hosts.ts";
+import type { Result, Verdict } from "./result.ts";
+
+/** What a resource was found to be: `unknown` is "could not look". */
+type Finding = Pick<Result, "details" | "changes"> & { readonly verdict: Verdict };
+
+const labels = { good: "in sync", bad: "drifted", unknown: "could not look" } as const;
+
+/** Drift of a whole stack, from its `pulumi stack export --show-secrets`. */
+export function stackDrift(
+  exported: unknown,
+  inventory: Inventory,
+  onResult?: (result: Result) => void,
+): Promise<readonly Result[]> {
+  const deployed = deployedResources(exported, definitions);
+  // What is gone is gone: Pulumi forgets it at the next `up`.
+  const present = deployed.filter(({ host }) => inventory.hosts[host]?.retire !== "gone");
+  return withHosts(inventory, (reach) => drift(present, reach, onResult));
+}
+
+/**
+ * Compares every deployed resource with what was last applied to its host, all hosts at once. Read-only; one host that
+ * cannot be reached does not hold up the others.
+ * @param onResult told of each result as it is found, for progress
+ */
+export function drift(
+  deployed: readonly Deployed[],
+  reach: (host: string) => Promise<Reach>,
+  onResult: (result: Result) => void = () => undefined,
+): Promise<readonly Result[]> {
+  return Promise.all(
+    deployed.map(async (resource) => {
+      const { verdict, details, changes } = await finding(resource, await reach(resource.host));
+      const { host, type, urn, mask } = resource;
+      const unfinished = resource.initErrors.flatMap((text) =>
+        `the last run left it unfinished: ${mask(text)}`.split("\n"),
+      );
+      const result: Result = {
+        host,
+        name: nameOf(urn),
+        type,
+        verdict,
+        label: labels[verdict],
+        details: [...details, ...unfinished],
+        ...(changes === undefined ? {} : { changes }),
+      };
+      onResult(result);
+      return result;
+    }),
+  );
+}
+
+const unknown = (reason: string): Finding => ({ verdict: "unknown", details: reason.split("\n") });
+
+async function finding(resource: Deployed, reached: Reach): Promise<Finding> {
+  const { definition, type, applied, mask } = resource;
+  if (definition === undefined) return unknown(`this release of gpu-hosts knows no resource type ${type}`);
+  if (reached.state === "unreachable") return unknown(mask(reached.error.message));
+  if (reached.state === "absent") return { verdict: "bad", details: [reached.reason] };
+  if (applied === undefined) {
+    return { verdict: "bad", details: ["it was never brought about to the end; the next `up` finishes it"] };
+  }
+  try {
+    return await compared(resource, definition, applied, reached.host);
+  } catch (error) {
+    return unknown(mask((error as Error).message));
+  }
+}
+
+type Reachable = Extract<Reach, { state: "reachable" }>["host"];
+
+async function compared(
+  { outputs, secretPaths, mask }: Deployed,
+  definition: AnyDefinition,
+  applied: Config,
+  host: Reachable,
+): Promise<Finding> {
+  const want = migrated(definition, applied, Number(outputs.schemaVersion ?? definition.version));
+  const have = await observe(definition, host, want, want);
+  const changes = showChanges(compare(definition, want, have?.config), secretPaths, mask);
+  if (changes.length === 0) return { verdict: "good", details: [] };
+  if (have === undefined) return { verdict: "bad", details: ["nothing of it is there any more"], changes };
+  return { verdict: "bad", details: changes.flatMap(changeLines), changes };
+}

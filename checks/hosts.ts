@@ -1,0 +1,32 @@
+import type { Reach } from "#transport/host.ts";
+import type { Inventory } from "#transport/inventory.ts";
+import { openPool } from "#transport/pool.ts";
+
+/** A host that is looked at should be there; one that is booting gets this long. */
+const WITHIN_SECONDS = 15;
+
+/** Opens the inventory's hosts for `work` and closes them after it. A host is tried once, however often it is asked for. */
+export async function withHosts<T>(
+  inventory: Inventory,
+  work: (reach: (host: string) => Promise<Reach>) => Promise<T>,
+): Promise<T> {
+  const pool = openPool(inventory);
+  const tried = new Map<string, Promise<Reach>>();
+  try {
+    return await work((host) => {
+      const reach = tried.get(host) ?? reachHost(host);
+      tried.set(host, reach);
+      return reach;
+    });
+  } finally {
+    await pool.close();
+  }
+
+  async function reachHost(host: string): Promise<Reach> {
+    try {
+      return await pool.reach(host, { withinSeconds: WITHIN_SECONDS });
+    } catch (error) {
+      return { state: "unreachable", error: error as Error };
+    }
+  }
+}

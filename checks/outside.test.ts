@@ -1,0 +1,64 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { completes, isClosed, refusesStrangers, servicesIn } from "./outside.ts";
+
+let server: Server;
+let url: string;
+let port: number;
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const allowed = request.headers.authorization === "Bearer sk-right" || request.url?.startsWith("/open/");
+    response.writeHead(allowed ? 200 : 401, { "content-type": "application/json" });
+    response.end(
+      JSON.stringify(allowed ? { choices: [{ message: { content: "hi" } }] } : { error: { message: "no" } }),
+    );
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  port = (server.address() as AddressInfo).port;
+  url = `http://127.0.0.1:${port}`;
+});
+afterAll(() => {
+  server.close();
+});
+
+const service = (apiKey: string, base = url) => ({ name: "chat", url: base, model: "tiny", apiKey });
+
+test("a completion with the key", async () => {
+  expect(await completes(service("sk-right"))).toEqual({ ok: true, text: 'answered "hi"' });
+  expect(await completes(service("sk-wrong"))).toMatchObject({ ok: false });
+});
+
+test("no server there", async () => {
+  const outcome = await completes(service("sk-right", "http://127.0.0.1:1"));
+  expect(outcome).toMatchObject({ ok: false, text: expect.stringContaining("127.0.0.1:1") });
+});
+
+test("a stranger must be refused", async () => {
+  expect(await refusesStrangers(service("sk-right"))).toEqual({ ok: true, text: "refused (HTTP 401)" });
+  expect(await refusesStrangers(service("sk-right", `${url}/open`))).toMatchObject({ ok: false });
+  expect(await refusesStrangers(service("sk-right", "http://127.0.0.1:1"))).toMatchObject({ ok: undefined });
+});
+
+test("a port is closed if nobody takes the connection", async () => {
+  expect(await isClosed({ address: "127.0.0.1", port })).toMatchObject({ ok: false });
+  expect(await isClosed({ address: "127.0.0.1", port: 1 })).toMatchObject({ ok: true });
+  // An address nobody has is no proof of a closed port.
+  expect(await isClosed({ address: "no-such-host.invalid", port: 1 })).toMatchObject({ ok: undefined });
+});
+
+test("services are what the stack gives out as such", () => {
+  const services = {
+    chat: { url: "http://h:1/v1", model: "m" },
+    open: { url: "http://h:2/v1", model: "n" },
+    none: null,
+  };
+  expect(servicesIn({ services, "chat-apiKey": "k", count: 3 })).toEqual([
+    { name: "chat", url: "http://h:1", model: "m", apiKey: "k" },
+    { name: "open", url: "http://h:2", model: "n" },
+  ]);
+  expect(servicesIn({})).toEqual([]);
+});

@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { planned, planText } from "./plan.ts";
+
+const urn = (name: string) => `urn:pulumi:lab::gpu-hosts::gpuhost:index:Files::${name}`;
+const line = (entry: object) =>
+  `${JSON.stringify({ host: "rack1", type: "Files", operation: "create", ...entry })}\n`;
+
+test("shows what would happen host by host, with deletions that only the engine knows", () => {
+  const lines =
+    line({
+      urn: urn("base"),
+      adopted: ["file /etc/motd"],
+      changes: [{ path: "packages.curl", kind: "add", want: "any" }],
+      steps: ["apt-get install curl", "systemctl restart x"],
+    }) + line({ host: "alpha", urn: urn("late"), operation: "update", note: "not compared: no answer" });
+  const steps = [
+    { op: "same", urn: urn("kept"), host: "rack1" },
+    { op: "delete", urn: urn("old"), host: "rack1" },
+    { op: "delete", urn: "urn:pulumi:lab::gpu-hosts::other:index:Thing::x", host: undefined },
+  ];
+  expect(planText(planned(lines, steps))).toBe(`alpha
+  ~ late (Files): update
+      note: not compared: no answer
+
+rack1
+  + base (Files): create
+      takes over what is there: file /etc/motd
+      packages.curl: missing, wanted "any"
+      $ apt-get install curl
+      $ systemctl restart x
+  - old (Files): delete
+
+1 to create, 1 to update, 1 to delete
+`);
+});
+
+test("a resource that was asked about twice counts once, as it was last", () => {
+  const plan = planned(line({ urn: urn("a"), note: "first" }) + line({ urn: urn("a"), note: "second" }), []);
+  expect(plan).toMatchObject([{ note: "second" }]);
+});
+
+test("nothing to do", () => {
+  expect(planText(planned("", []))).toContain("Nothing would change on any host.\n");
+});

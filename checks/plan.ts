@@ -1,0 +1,82 @@
+import { z } from "zod";
+import { changeLines } from "./change-text.ts";
+
+/** What the provider writes during preview, one JSON object a line, to the file named by GPU_HOSTS_PLAN. Masked. */
+const plannedResource = z.looseObject({
+  host: z.string(),
+  urn: z.string(),
+  type: z.string(),
+  operation: z.enum(["create", "update", "delete"]),
+  /** Items that stand on the host already and are taken over. */
+  adopted: z.array(z.string()).default([]),
+  changes: z
+    .array(
+      z.looseObject({
+        path: z.string(),
+        kind: z.enum(["add", "delete", "update"]),
+        want: z.unknown().optional(),
+        have: z.unknown().optional(),
+      }),
+    )
+    .default([]),
+  /** Steps of the first round, as lines. */
+  steps: z.array(z.string()).default([]),
+  /** Why it could not be compared, for example. */
+  note: z.string().optional(),
+});
+export type PlannedResource = z.output<typeof plannedResource>;
+
+/** Reads the provider's plan. A resource that was asked about twice (as a refresh and again as an update) counts as it was last. */
+function parsePlan(lines: string): readonly PlannedResource[] {
+  const parsed = lines
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => plannedResource.parse(JSON.parse(line)));
+  return [...new Map(parsed.map((resource) => [`${resource.operation} ${resource.urn}`, resource])).values()];
+}
+
+/** A step of the engine, which alone knows of deletions: providers are not asked about those during preview. */
+interface EngineStep {
+  readonly op: string;
+  readonly urn: string;
+  readonly host: string | undefined;
+}
+
+/** The provider's plan and the engine's deletions together. */
+export function planned(lines: string, steps: readonly EngineStep[]): readonly PlannedResource[] {
+  const deletions = steps
+    .filter(({ op, host }) => op === "delete" && host !== undefined)
+    .map(({ urn, host }) => {
+      const type = (urn.split("::")[2] ?? "").split(":").at(-1);
+      return plannedResource.parse({ host, urn, type, operation: "delete" });
+    });
+  return [...parsePlan(lines), ...deletions];
+}
+
+const signs = { create: "+", update: "~", delete: "-" } as const;
+
+/** What `up` would do, host by host. */
+export function planText(resources: readonly PlannedResource[]): string {
+  const hosts = Map.groupBy(resources, ({ host }) => host);
+  if (hosts.size === 0)
+    return "Nothing would change on any host.\nWhat was changed there by hand is seen by `npm run drift`, and planned for with --refresh.\n";
+  const parts = [...hosts]
+    .sort()
+    .map(([host, ofHost]) => [host, ...ofHost.flatMap(resourceLines)].join("\n"));
+  const count = (operation: PlannedResource["operation"]) =>
+    resources.filter((resource) => resource.operation === operation).length;
+  const total = `${count("create")} to create, ${count("update")} to update, ${count("delete")} to delete`;
+  return `${[...parts, total].join("\n\n")}\n`;
+}
+
+function resourceLines({ urn, type, operation, adopted, changes, steps, note }: PlannedResource): string[] {
+  const name = urn.slice(urn.lastIndexOf("::") + 2);
+  const differences = changes.flatMap((change) => changeLines(change).map((line) => `      ${line}`));
+  return [
+    `  ${signs[operation]} ${name} (${type}): ${operation}`,
+    ...(note === undefined ? [] : [`      note: ${note}`]),
+    ...adopted.map((item) => `      takes over what is there: ${item}`),
+    ...differences,
+    ...steps.map((step) => `      $ ${step.split("\n").join("\n        ")}`),
+  ];
+}

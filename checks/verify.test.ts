@@ -1,0 +1,72 @@
+import { expect, test } from "vitest";
+import { askProbe } from "#facts/ask-probe.ts";
+import { fakeHost } from "#transport/fake.ts";
+import type { Machine, Reach } from "#transport/host.ts";
+import { hostEntry } from "#transport/inventory.ts";
+import { verify } from "./verify.ts";
+
+const resource = (type: string, host: string, name: string, applied: object) => ({
+  urn: `urn:pulumi:lab::gpu-hosts::gpuhost:index:${type}::${name}`,
+  type: `gpuhost:index:${type}`,
+  id: `${host}:${name}`,
+  inputs: { host },
+  outputs: { host, applied },
+});
+const chatUnit = { kind: "unit", unit: "chat.service" } as const;
+const exported = {
+  deployment: {
+    resources: [
+      resource("SystemdService", "rack1", "chat-unit", { name: "chat.service", running: true }),
+      resource("SystemdService", "rack1", "spare", { name: "spare.service", running: false }),
+      resource("Check", "rack2", "chat-check", { name: "chat", probe: chatUnit, generation: "1" }),
+    ],
+  },
+};
+const inventory = { hosts: { rack1: hostEntry.parse({ platform: "linux", address: "127.0.0.1" }) } };
+const unit = (active: string) =>
+  ({
+    state: "reachable",
+    host: fakeHost({
+      [askProbe(chatUnit).command.text]:
+        `LoadState=loaded\nActiveState=${active}\nSubState=x\nUnitFileState=enabled\nMainPID=1\nNRestarts=0\n`,
+    }) as Machine,
+  }) satisfies Reach;
+
+async function run(rack1: Reach, closed: Parameters<typeof verify>[0]["closed"] = []) {
+  const rack2: Reach = { state: "unreachable", error: new Error("rack2: no answer") };
+  const told: string[] = [];
+  const results = await verify(
+    { exported, inventory, closed, reach: async (host) => (host === "rack1" ? rack1 : rack2) },
+    ({ name }) => told.push(name),
+  );
+  expect(told).toHaveLength(results.length);
+  return results;
+}
+
+test("units that should run and checks are asked on their hosts, each for itself", async () => {
+  expect(await run(unit("active"))).toMatchObject([
+    { host: "rack1", name: "chat-unit: chat.service to be active", label: "passed" },
+    {
+      host: "rack2",
+      name: "chat-check: chat.service to be active",
+      label: "could not look",
+      details: ["rack2: no answer"],
+    },
+  ]);
+});
+
+test("a unit that has failed", async () => {
+  expect(await run(unit("failed"))).toMatchObject([{ label: "failed", details: ["failed (x)"] }, {}]);
+});
+
+test("a port on a host that does not answer is not taken for closed", async () => {
+  const port = { address: "127.0.0.1", port: 1, what: "chat: the RPC worker" };
+  const results = await run(unit("active"), [
+    { ...port, host: "rack1" },
+    { ...port, host: "rack2" },
+  ]);
+  expect(results.slice(2)).toMatchObject([
+    { host: "rack1", name: "chat: the RPC worker: port 1 to be closed to strangers", label: "passed" },
+    { host: "rack2", label: "could not look" },
+  ]);
+});

@@ -1,0 +1,64 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+
+/** A command of the operator's own, for what gpu-hosts has no resource. */
+export interface ExtraCommand {
+  readonly name: string;
+  readonly create: string;
+  readonly update?: string | undefined;
+  readonly delete?: string | undefined;
+  readonly triggers: readonly string[];
+}
+
+/** How @pulumi/command reaches a machine: it connects by itself, past the provider of gpu-hosts. */
+export interface Login {
+  readonly address: string;
+  readonly port: number;
+  readonly user: string;
+  /** Private key file; the ssh-agent is used where neither it nor a key is given. */
+  readonly identityFile?: string | undefined;
+  readonly privateKey?: string | undefined;
+  readonly passphrase?: string | undefined;
+}
+
+function connectionOf({ address, port, user, identityFile, privateKey, passphrase }: Login) {
+  const key =
+    privateKey ?? (identityFile && readFileSync(identityFile.replace(/^~(?=\/)/, homedir()), "utf8"));
+  return {
+    host: address,
+    port,
+    user,
+    ...(key ? { privateKey: pulumi.secret(key) } : {}),
+    ...(key && passphrase ? { privateKeyPassword: pulumi.secret(passphrase) } : {}),
+  };
+}
+
+/** Declares an operator's commands, one after the other in the order in which they are written. */
+export function declareExtraCommands(
+  host: string,
+  login: Login,
+  commands: readonly ExtraCommand[],
+  opts: { readonly parent: pulumi.Resource; readonly dependsOn: readonly pulumi.Resource[] },
+): pulumi.Resource[] {
+  if (commands.length === 0) return [];
+  const connection = connectionOf(login);
+  const declared: pulumi.Resource[] = [];
+  for (const { name, create, update, delete: remove, triggers } of commands) {
+    const args = {
+      create,
+      ...(update ? { update } : {}),
+      ...(remove ? { delete: remove } : {}),
+      triggers: [...triggers],
+    };
+    declared.push(
+      new command.remote.Command(
+        `${host}-${name}`,
+        { connection, ...args },
+        { parent: opts.parent, dependsOn: [...opts.dependsOn, ...declared] },
+      ),
+    );
+  }
+  return declared;
+}

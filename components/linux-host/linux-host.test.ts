@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+import { declared } from "#tests/support/declared.ts";
+import { renderUpgradesGuard } from "./files.ts";
+import { LinuxHost, type LinuxHostArgs } from "./linux-host.ts";
+
+const args: LinuxHostArgs = {
+  packages: ["htop"],
+  heldPackages: ["nvidia-"],
+  openings: [
+    { port: 8080, from: "any", why: "chat: the API" },
+    { port: 50052, from: ["10.0.0.11"], why: `${"a".repeat(60)}: the RPC worker` },
+  ],
+  extraCommands: [],
+  login: { address: "10.0.0.12", port: 2222, user: "ops", privateKey: "only-for-tests" },
+};
+
+test("a base is packages, files and one firewall with all openings", async () => {
+  const resources = await declared(() => new LinuxHost("rack2", args));
+  expect(resources.map(({ type, name }) => `${type} ${name}`)).toEqual([
+    "gpu-hosts:index:LinuxHost rack2",
+    "gpuhost:index:AptPackages rack2-packages",
+    "gpuhost:index:Files rack2-files",
+    "gpuhost:index:Firewall rack2-firewall",
+  ]);
+  expect(resources[1]?.inputs.packages).toMatchObject({ curl: "any", nftables: "any", htop: "any" });
+  expect(resources[3]?.inputs.ports).toEqual({
+    "tcp/8080": { from: "any", comment: "chat: the API" },
+    "tcp/50052": { from: ["10.0.0.11"], comment: "a".repeat(60) },
+  });
+});
+
+test("an operator's commands run in their order, after the base, with a key that stays secret", async () => {
+  const command = (name: string) => ({
+    name,
+    create: `echo ${name}`,
+    delete: `echo no ${name}`,
+    triggers: ["1"],
+  });
+  const extraCommands = [command("first"), command("second")];
+  const resources = await declared(() => new LinuxHost("rack2", { ...args, extraCommands }));
+  const [first, second] = resources.filter(({ type }) => type === "command:remote:Command");
+  expect(first?.inputs).toMatchObject({
+    create: "echo first",
+    delete: "echo no first",
+    triggers: ["1"],
+    connection: { host: "10.0.0.12", port: 2222, user: "ops", privateKey: "only-for-tests" },
+  });
+  expect(first?.secrets).toContain("connection");
+  expect(first?.dependsOn).toEqual(["rack2-packages", "rack2-files", "rack2-firewall"]);
+  expect(second?.dependsOn).toContain("rack2-first");
+});
+
+test("the upgrades guard writes beginnings of names as the expressions that unattended-upgrades matches", () => {
+  expect(renderUpgradesGuard(["nvidia-", "llama.cpp"])).toBe(`\
+// Written by gpu-hosts. A driver that is replaced under a running service takes the GPUs away from it until a reboot.
+Unattended-Upgrade::Package-Blacklist {
+  "^nvidia-";
+  "^llama\\.cpp";
+};
+Unattended-Upgrade::Automatic-Reboot "false";
+`);
+});

@@ -1,0 +1,64 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Opening } from "#components/placement.ts";
+import { AptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
+import { Files } from "#provider/resources/files/files.ts";
+import { Firewall } from "#provider/resources/firewall/firewall.ts";
+import { declareExtraCommands, type ExtraCommand, type Login } from "./extra-commands.ts";
+import { baseFiles } from "./files.ts";
+
+export interface LinuxHostArgs {
+  /** Packages beside those that gpu-hosts needs. */
+  readonly packages: readonly string[];
+  /** Beginnings of package names that unattended-upgrades leaves alone. */
+  readonly heldPackages: readonly string[];
+  /** What all services of the machine open together. */
+  readonly openings: readonly Opening[];
+  /** Commands of the operator's own, and the login with which they run. */
+  readonly extraCommands: readonly ExtraCommand[];
+  readonly login: Login;
+}
+
+/** The firewall takes short comments only. */
+const commentLength = 60;
+
+const portsOf = (openings: readonly Opening[]) =>
+  Object.fromEntries(
+    openings.map(({ port, from, why }) => [
+      `tcp/${port}`,
+      { from: from === "any" ? from : [...from], comment: why.slice(0, commentLength) },
+    ]),
+  );
+
+/** curl asks services how they are, ss who listens, nft holds the firewall. */
+const needed = ["ca-certificates", "curl", "iproute2", "nftables"];
+
+/**
+ * The base of a Debian or Ubuntu machine, whatever it serves: packages, folders, the user of the services, a guard against
+ * unattended upgrades of what serves, and a firewall that opens what the services need.
+ *
+ * A machine has one base: where two stacks share it, one of them sets `base: false`.
+ */
+export class LinuxHost extends pulumi.ComponentResource {
+  /** What a service on this machine waits for. */
+  readonly parts: readonly pulumi.Resource[];
+
+  constructor(name: string, args: LinuxHostArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("gpu-hosts:index:LinuxHost", name, {}, opts);
+    const host = name;
+    const wanted = Object.fromEntries([...needed, ...args.packages].map((name) => [name, "any"]));
+    const packages = new AptPackages(`${name}-packages`, { host, packages: wanted }, { parent: this });
+    const files = new Files(`${name}-files`, { host, files: baseFiles(args.heldPackages) }, { parent: this });
+    const firewall = new Firewall(
+      `${name}-firewall`,
+      { host, ports: portsOf(args.openings) },
+      { parent: this, dependsOn: [packages] },
+    );
+    const own = [packages, files, firewall];
+    const commands = declareExtraCommands(name, args.login, args.extraCommands, {
+      parent: this,
+      dependsOn: own,
+    });
+    this.parts = [...own, ...commands];
+    this.registerOutputs();
+  }
+}

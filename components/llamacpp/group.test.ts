@@ -1,0 +1,56 @@
+import { expect, test } from "vitest";
+import { groupOf, hashOf, renderGroup } from "./group.ts";
+import { service } from "./samples.ts";
+
+const addressOf = (host: string) => `10.0.0.1${host.at(-1)}`;
+const group = (changes: Parameters<typeof service>[0] = {}, address = addressOf) =>
+  groupOf("big", service(changes), address);
+
+test("the leader is member 0, workers follow in their order", () => {
+  expect(group({ workers: ["rack3", "rack2"] }).members).toEqual([
+    { index: 0, host: "rack1", address: "10.0.0.11" },
+    { index: 1, host: "rack3", address: "10.0.0.13" },
+    { index: 2, host: "rack2", address: "10.0.0.12" },
+  ]);
+});
+
+const { generation } = group();
+
+test.each<[string, string]>([
+  ["order of the workers", group({ workers: ["rack3"] }).generation],
+  ["address of a member", group({}, (host) => `10.1.0.1${host.at(-1)}`).generation],
+  ["build", group({ build: { packages: { "llama.cpp": "1:0.7.0" } } }).generation],
+  ["port of the workers", group({ rpcPort: 50053 }).generation],
+  ["model", group({ model: { ...service().model, revision: "f".repeat(40) } }).generation],
+])("another %s is another generation", (_what, other) => {
+  expect(other).toMatch(/^[0-9a-f]{12}$/);
+  expect(other).not.toBe(generation);
+});
+
+test("what concerns the leader alone leaves the workers as they are", () => {
+  expect(
+    group({ context: 4096, port: 9000, apiKey: "another-key-for-tests", extraArgs: ["-v"] }).generation,
+  ).toBe(generation);
+});
+
+test("the first of a model's files is served, so their order counts", () => {
+  const files = { "a.gguf": "a".repeat(64), "b.gguf": "b".repeat(64) };
+  const turned = Object.fromEntries(Object.entries(files).reverse());
+  const of = (files: Record<string, string>) => group({ model: { ...service().model, files } }).generation;
+  expect(of(turned)).not.toBe(of(files));
+});
+
+test("a hash does not depend on the order of keys", () => {
+  expect(hashOf({ a: 1, b: { c: [1, 2], d: 3 } })).toBe(hashOf({ b: { d: 3, c: [1, 2] }, a: 1 }));
+  expect(hashOf([1, 2])).not.toBe(hashOf([2, 1]));
+});
+
+test("the group file has one record a line", () => {
+  expect(renderGroup(group())).toBe(`group big
+generation ${generation}
+packages libggml0-backend-rpc llama.cpp llama.cpp-tools-extra
+ports 50052 50062
+member 0 rack1 10.0.0.11
+member 1 rack2 10.0.0.12
+`);
+});

@@ -1,0 +1,208 @@
+import { isIPv6 } from "node:net";
+import * as pulumi from "@pulumi/pulumi";
+import type { EngineArgs, ServedModel, ServingHost } from "#components/serving-host.ts";
+import { AptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
+import { Check } from "#provider/resources/check/check.ts";
+import { Files } from "#provider/resources/files/files.ts";
+import { ModelFiles } from "#provider/resources/model-files/model-files.ts";
+import { modelFile } from "#provider/resources/model-files/places.ts";
+import { SystemdService } from "#provider/resources/systemd-service/systemd-service.ts";
+import type { LlamacppService } from "./config.ts";
+import { type Group, groupOf, hashOf, leaderOf, type Member, renderGroup, workersOf } from "./group.ts";
+import {
+  aliasOf,
+  namesOf,
+  renderLeader,
+  renderMemberAnswer,
+  renderMemberSocket,
+  renderWorker,
+  type Script,
+  scriptsOf,
+} from "./render.ts";
+
+/**
+ * Serves one GGUF model with llama.cpp: a leader that answers requests, and workers that lend it memory and GPUs over RPC.
+ *
+ * Owns on each machine `/etc/gpu-hosts/<name>`, `/usr/local/lib/gpu-hosts/<name>` and the units `llama-server-<name>`,
+ * `llama-rpc-<name>`, `llama-member-<name>`. All members run one build: each unit carries the group's generation, and the
+ * leader's gate waits for the members of its own. Workers are done before the leader, and leave after it.
+ */
+export class Llamacpp extends pulumi.ComponentResource implements ServedModel {
+  readonly url: string;
+  readonly model: string;
+  readonly units: Readonly<Record<string, readonly string[]>>;
+  readonly generation: string;
+
+  constructor(name: string, args: EngineArgs<LlamacppService>, opts?: pulumi.ComponentResourceOptions) {
+    super("gpu-hosts:index:Llamacpp", name, {}, opts);
+    const { service } = args;
+    const hostOf = (member: Pick<Member, "host">): ServingHost => known(args.hosts, member.host);
+    const group = groupOf(name, service, (host) => hostOf({ host }).groupAddress);
+    const leader = leaderOf(group);
+    const part: Part = { parent: this, group, service, hub: args.hub };
+
+    const workers = workersOf(group).flatMap((member) => declareWorker(part, member, hostOf(member)));
+    declareLeader(part, hostOf(leader), workers);
+
+    const { address } = service.listen === "local" ? { address: "127.0.0.1" } : hostOf(leader);
+    this.url = `http://${isIPv6(address) ? `[${address}]` : address}:${service.port}/v1`;
+    this.model = aliasOf(name, service);
+    this.units = unitsOf(group);
+    this.generation = group.generation;
+    this.registerOutputs({ url: this.url, model: this.model });
+  }
+}
+
+/** What the parts of one service share. */
+interface Part {
+  readonly parent: pulumi.Resource;
+  readonly group: Group;
+  readonly service: LlamacppService;
+  readonly hub: string;
+}
+
+function known(hosts: EngineArgs<unknown>["hosts"], name: string): ServingHost {
+  const host = hosts[name];
+  if (!host) throw new Error(`${name} is no host of the stack`);
+  return host;
+}
+
+function unitsOf(group: Group): Record<string, string[]> {
+  const names = namesOf(group.service);
+  return Object.fromEntries(
+    group.members.map(({ host, index }) => [
+      host,
+      index === 0 ? [names.leader] : [names.worker, names.socket],
+    ]),
+  );
+}
+
+const folder = { directory: true, mode: "0755" } as const;
+
+/** Files that every member has: the group record, and the scripts that read it. */
+function memberFiles(group: Group, scripts: readonly Script[]) {
+  const names = namesOf(group.service);
+  return {
+    "/etc/gpu-hosts": folder,
+    "/usr/local/lib/gpu-hosts": folder,
+    [names.folder]: folder,
+    [names.scripts]: folder,
+    [names.group]: { content: renderGroup(group) },
+    ...scriptsOf(group.service, scripts),
+  };
+}
+
+/** One worker: packages, files, the RPC server and its member endpoint. Returns what the leader waits for. */
+function declareWorker(
+  { parent, group, service }: Part,
+  member: Member,
+  { name: host, base }: ServingHost,
+): pulumi.Resource[] {
+  const names = namesOf(group.service);
+  const prefix = `${group.service}-${host}`;
+  const before = { parent, dependsOn: [...base] };
+  const packages = new AptPackages(`${prefix}-packages`, { host, packages: { ...group.packages } }, before);
+  const scripts = memberFiles(group, ["build", "member", "members", "worker"]);
+  const answer = { [`/etc/systemd/system/${names.answer}`]: { content: renderMemberAnswer(group) } };
+  const files = new Files(`${prefix}-files`, { host, files: { ...scripts, ...answer } }, before);
+
+  const dependsOn = [packages, files];
+  const endpoint = new SystemdService(
+    `${prefix}-member`,
+    { host, name: names.socket, unit: renderMemberSocket(group, member) },
+    { parent, dependsOn },
+  );
+  const worker = new SystemdService(
+    `${prefix}-worker`,
+    {
+      host,
+      name: names.worker,
+      unit: renderWorker(group, member, service.workerArgs),
+      restartOn: { launcher: hashOf(scriptsOf(group.service, ["build", "worker"])) },
+      readiness: { kind: "tcp", port: group.rpcPort, deadlineSeconds: 300 },
+      diagnose: [names.script("members"), names.group],
+    },
+    { parent, dependsOn: [...dependsOn, endpoint] },
+  );
+  return [endpoint, worker];
+}
+
+/** The model, where it lies and where it comes from. With a plain address its place is named after its content. */
+function modelOf({ group, service: { model }, hub }: Part) {
+  const place = model.url
+    ? { name: group.service, revision: hashOf(model.files) }
+    : { name: model.repo ?? "", revision: model.revision ?? "" };
+  const source = model.url
+    ? { kind: "url" as const, url: model.url }
+    : { kind: "hub" as const, endpoint: hub };
+  const [served = ""] = Object.keys(model.files);
+  return { place, source, path: modelFile(place, served) };
+}
+
+function declareLeader(part: Part, { name: host, base }: ServingHost, workers: pulumi.Resource[]): void {
+  const { parent, group, service } = part;
+  const names = namesOf(group.service);
+  const prefix = `${group.service}-${host}`;
+  const before = { parent, dependsOn: [...base] };
+  const { place, source, path } = modelOf(part);
+  const unit = renderLeader(group, service, path);
+  const keyHash = service.apiKey ? pulumi.secret(hashOf(service.apiKey)) : undefined;
+  const key = service.apiKey
+    ? { [names.apiKey]: { content: pulumi.secret(`${service.apiKey}\n`), mode: "0600" } }
+    : {};
+
+  const { token } = service.model;
+  const model = new ModelFiles(
+    `${prefix}-model`,
+    {
+      host,
+      ...place,
+      source,
+      files: { ...service.model.files },
+      ...(token ? { token: pulumi.secret(token) } : {}),
+    },
+    before,
+  );
+  const after = { parent, dependsOn: [...base, ...workers] };
+  const packages = new AptPackages(`${prefix}-packages`, { host, packages: { ...group.packages } }, after);
+  const scripts = memberFiles(group, ["build", "gate", "members"]);
+  const files = new Files(
+    `${prefix}-files`,
+    { host, files: { "/var/lib/gpu-hosts": folder, ...scripts, ...key } },
+    after,
+  );
+
+  const probe = {
+    kind: "completion" as const,
+    url: `http://127.0.0.1:${service.port}`,
+    model: aliasOf(group.service, service),
+    ...(service.apiKey ? { apiKeyFile: names.apiKey } : {}),
+  };
+  const deadlineSeconds = service.deadlineMinutes * 60;
+  const server = new SystemdService(
+    `${prefix}-server`,
+    {
+      host,
+      name: names.leader,
+      unit,
+      // The key reaches the process as a copy that systemd makes at its start.
+      ...(keyHash ? { restartOn: { "api key": keyHash } } : {}),
+      readiness: { ...probe, deadlineSeconds },
+      ...(workers.length > 0 ? { diagnose: [names.script("members"), names.group] } : {}),
+    },
+    { parent, dependsOn: [packages, files, model, ...workers] },
+  );
+  const generation = hashOf({ group: group.generation, unit });
+  new Check(
+    `${prefix}-check`,
+    {
+      host,
+      name: group.service,
+      probe,
+      generation: keyHash ? pulumi.interpolate`${generation}-${keyHash}` : generation,
+      deadlineSeconds,
+      unit: names.leader,
+    },
+    { parent, dependsOn: [server] },
+  );
+}

@@ -1,0 +1,256 @@
+import { execFile, spawn } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test as each, expect } from "vitest";
+import { groupOf, renderGroup } from "./group.ts";
+import { service } from "./samples.ts";
+
+// The scripts run on Linux machines; elsewhere their tools differ.
+const test = each.skipIf(process.platform !== "linux");
+
+/** The shell of the machines, stricter than bash. */
+const dashPath = "/bin/dash";
+
+const scripts = ["build", "gate", "member", "members", "worker"] as const;
+const group = groupOf("big", service({ workers: ["rack2", "rack3"] }), (host) => `10.0.0.1${host.at(-1)}`);
+const ours = group.generation;
+const build = "libggml0-backend-rpc=0.27.0 llama.cpp=1:0.7.0+dfsg-2";
+
+let folder: string;
+let bin: string;
+let file: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "gpu-hosts-llamacpp-"));
+  bin = join(folder, "bin");
+  file = join(folder, "group");
+  mkdirSync(bin);
+  mkdirSync(join(folder, "run"));
+  for (const name of scripts) {
+    copyFileSync(new URL(`${name}.sh`, import.meta.url), join(folder, name));
+    chmodSync(join(folder, name), 0o755);
+  }
+  writeFileSync(file, renderGroup(group));
+  stub("dpkg-query", String.raw`printf 'llama.cpp=1:0.7.0+dfsg-2\nlibggml0-backend-rpc=0.27.0\n'`);
+  stub("sleep", "exec /bin/sleep 0.02");
+  // What a worker answers is a file named after its address; none: nobody is there.
+  stub(
+    "curl",
+    `for url; do :; done; at=\${url#http://}; cat "${folder}/answer-\${at%%:*}" 2>/dev/null || exit 7`,
+  );
+  stub(
+    "llama-server",
+    `cat "${folder}/devices-\${2%%:*}" 2>/dev/null || { echo "Failed to connect to $2"; exit 134; }`,
+  );
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function stub(name: string, body: string): void {
+  writeFileSync(join(bin, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+}
+
+/** At once, as a gate may be looking. */
+function place(name: string, text: string): void {
+  writeFileSync(join(folder, `${name}.new`), text);
+  renameSync(join(folder, `${name}.new`), join(folder, name));
+}
+
+function answers(host: string, member: { generation?: string; build?: string }): void {
+  const { address, index } =
+    group.members.find((member) => member.host === host) ?? group.members[0] ?? expect.fail();
+  const note = { group: "big", generation: ours, index, build, ...member };
+  place(`answer-${address}`, `${JSON.stringify(note)}\n`);
+}
+
+function lends(host: string): void {
+  const address = group.members.find((member) => member.host === host)?.address;
+  place(`devices-${address}`, `Available devices:\n  RPC0: ${address}:50052 (7957 MiB, 7957 MiB free)\n`);
+}
+
+const environment = () => ({
+  PATH: `${bin}:/usr/bin:/bin`,
+  LC_ALL: "C",
+  GPU_HOSTS_GENERATION: ours,
+  RUNTIME_DIRECTORY: join(folder, "run"),
+});
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const dash = (name: string, ...args: string[]): Promise<Ended> =>
+  new Promise((resolve) => {
+    const child = execFile(
+      dashPath,
+      [join(folder, name), ...args],
+      { env: environment(), timeout: 20_000 },
+      (error, stdout, stderr) => resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
+    );
+    child.stdin?.end();
+  });
+
+test("build prints the versions in one line, in the order of the names", async () => {
+  expect((await dash("build", file)).stdout).toBe(`${build}\n`);
+});
+
+test("build asks for the packages of the group file, one word each", async () => {
+  stub("dpkg-query", `printf '%s\\n' "$@" >${folder}/asked`);
+  await dash("build", file);
+  expect(readFileSync(join(folder, "asked"), "utf8").split("\n").slice(3, -1)).toEqual([
+    "libggml0-backend-rpc",
+    "llama.cpp",
+    "llama.cpp-tools-extra",
+  ]);
+});
+
+test("worker notes its generation and build, says them, and becomes the RPC server", async () => {
+  stub("ggml-rpc-server", 'echo "server:" "$@"');
+  const { stdout, code } = await dash("worker", file, "1", "--host", "10.0.0.12", "--port", "50052");
+  expect(code).toBe(0);
+  expect(stdout).toBe(
+    `worker 1 of big: generation ${ours}, build ${build}\nserver: --host 10.0.0.12 --port 50052\n`,
+  );
+  expect(JSON.parse(readFileSync(join(folder, "run/member.json"), "utf8"))).toEqual({
+    group: "big",
+    generation: ours,
+    index: 1,
+    build,
+  });
+});
+
+test("worker finds the RPC server by its older name", async () => {
+  stub("rpc-server", "echo older");
+  expect((await dash("worker", file, "1")).stdout).toContain("older\n");
+});
+
+test("worker without an RPC server says what is missing", async () => {
+  const { code, stderr } = await dash("worker", file, "1");
+  expect(code).toBe(127);
+  expect(stderr).toContain("neither ggml-rpc-server nor rpc-server is installed");
+});
+
+/** The responder as systemd runs it: the connection is its stdin and stdout. */
+function ask(request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(dashPath, [join(folder, "member"), join(folder, "run/member.json")], {
+      env: environment(),
+    });
+    let answer = "";
+    child.stdout.on("data", (data) => {
+      answer += data;
+    });
+    child.on("error", reject);
+    child.on("close", () => resolve(answer));
+    // Left open: a client that keeps its side open must get its answer all the same.
+    child.stdin.write(request);
+  });
+}
+
+test("member answers an HTTP request with the note of the running worker", async () => {
+  const body = '{"group":"big"}\n';
+  writeFileSync(join(folder, "run/member.json"), body);
+  const answer = await ask("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  expect(answer).toBe(
+    `HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+  );
+});
+
+test("member says when no worker runs", async () => {
+  expect(await ask("GET / HTTP/1.0\n\n")).toMatch(/^HTTP\/1\.0 503 .*\r\n[\s\S]*"no worker is running"/);
+});
+
+test("members names each worker by generation and build", async () => {
+  answers("rack2", { generation: "0ld000000000" });
+  expect((await dash("members", file)).stdout).toBe(
+    `group big: generation ${ours}, build on this machine ${build}
+1 rack2 other-generation: runs generation 0ld000000000, build ${build}
+2 rack3 unreachable: no answer at 10.0.0.13:50062
+`,
+  );
+});
+
+test("members tells a worker that is down from one with another build", async () => {
+  writeFileSync(join(folder, "answer-10.0.0.12"), '{"error":"no worker is running"}\n');
+  answers("rack3", { build: "llama.cpp=1:0.6.0" });
+  expect((await dash("members", file)).stdout.split("\n").slice(1, 3)).toEqual([
+    "1 rack2 down: its worker does not run",
+    `2 rack3 other-build: runs generation ${ours}, build llama.cpp=1:0.6.0`,
+  ]);
+});
+
+test("the gate opens at once when every worker is ready", async () => {
+  for (const host of ["rack2", "rack3"]) {
+    answers(host, {});
+    lends(host);
+  }
+  expect(await dash("gate", file)).toEqual({
+    code: 0,
+    stdout: `all workers are ready at generation ${ours}\n`,
+    stderr: "",
+  });
+});
+
+/** Starts the gate and lets a script of changes pass; each waits until the gate has said something new. */
+function gate(changes: readonly (() => void)[]): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(dashPath, [join(folder, "gate"), file], { env: environment() });
+    const said: string[] = [];
+    const left = [...changes];
+    child.stdout.on("data", (data: Buffer) => {
+      said.push(...data.toString().trimEnd().split("\n"));
+      // Longer than some looks of the gate, so that a line said twice would be seen.
+      setTimeout(() => left.shift()?.(), 200);
+    });
+    child.on("error", reject);
+    child.on("close", () => resolve(said));
+  });
+}
+
+test("the gate waits for each late worker, says why, and says it once", async () => {
+  const said = await gate([
+    () => answers("rack2", { generation: "0ld000000000" }),
+    () => answers("rack2", {}),
+    () => {
+      lends("rack3");
+      answers("rack3", {});
+    },
+    () => lends("rack2"),
+  ]);
+  expect(said).toEqual([
+    "waiting for worker 1 rack2 unreachable: no answer at 10.0.0.12:50062; 2 rack3 unreachable: no answer at 10.0.0.13:50062",
+    `waiting for worker 1 rack2 other-generation: runs generation 0ld000000000, build ${build}; 2 rack3 unreachable: no answer at 10.0.0.13:50062`,
+    "waiting for worker 2 rack3 unreachable: no answer at 10.0.0.13:50062",
+    "waiting for worker 1 rack2 silent: its RPC server at 10.0.0.12:50052 shows no device: Failed to connect to 10.0.0.12:50052",
+    `all workers are ready at generation ${ours}`,
+  ]);
+});
+
+test("the gate refuses another build at the same generation", async () => {
+  answers("rack2", {});
+  answers("rack3", { build: "llama.cpp=1:0.6.0" });
+  const { code, stdout, stderr } = await dash("gate", file);
+  expect(code).toBe(1);
+  expect(stdout).toBe(
+    `waiting for worker 2 rack3 other-build: runs generation ${ours}, build llama.cpp=1:0.6.0\n`,
+  );
+  expect(stderr).toBe(`refused: all members of a group must run the same build; here it is ${build}\n`);
+});
+
+test("the gate asks no RPC port while a worker is late", async () => {
+  answers("rack2", {});
+  stub("llama-server", `echo asked >>${folder}/asked; exit 1`);
+  await gate([() => answers("rack3", { build: "other" })]);
+  expect(() => readFileSync(join(folder, "asked"))).toThrow(/ENOENT/);
+});

@@ -1,0 +1,22 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { packages } from "./dpkg.ts";
+
+const parse = (stdout: string) => packages([]).parse({ exitCode: 0, stdout, stderr: "" });
+const fixture = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url), "utf8");
+
+test("packages come with state and version; one that dpkg does not know is left out", () => {
+  const found = parse(fixture("dpkg-some.debian12.txt"));
+  expect([...found.keys()]).toEqual(["curl", "libc6", "ufw"]);
+  expect(found.get("ufw")).toEqual({ status: "installed", version: "0.36.2-1" });
+});
+
+test("a package that is installed for a foreign architecture only is not there", () => {
+  expect(parse(fixture("dpkg-foreign.debian12.txt"))).toEqual(
+    new Map([["lab-slow", { status: "half-configured", version: "1.0" }]]),
+  );
+});
+
+test("an answer without architecture is not understood", () => {
+  expect(() => parse("")).toThrow("architecture");
+});

@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { stampedFiles } from "./model-files.ts";
+
+const hash = "a".repeat(64);
+const parse = (...lines: string[]) =>
+  stampedFiles("/m/x/1", "/m/.verified/x/1", []).parse({
+    exitCode: 0,
+    stdout: `${lines.join("\n")}\n`,
+    stderr: "",
+  });
+
+test("a file is verified while size, mtime and inode are those of its stamp", () => {
+  const { files } = parse(
+    `file\tsame\t5 1795254055.123456789 77\t5 1795254055.123456789 77 ${hash}`,
+    `file\ttouched\t5 1795254056.000000000 77\t5 1795254055.123456789 77 ${hash}`,
+    "file\tunknown\t5 1795254055.123456789 77\t",
+    `file\tgone\t\t5 1795254055.123456789 77 ${hash}`,
+  );
+  expect(files.get("same")).toEqual({ size: 5, verified: { sha256: hash, untouched: true } });
+  expect(files.get("touched")).toEqual({ size: 5, verified: { sha256: hash, untouched: false } });
+  expect(files.get("unknown")).toEqual({ size: 5, verified: undefined });
+  expect(files.get("gone")).toEqual({ size: undefined, verified: undefined });
+});
+
+test("generations come with their size on disk", () => {
+  expect([...parse("generation\tabc\t4096", "generation\tdef\t8192").generations]).toEqual([
+    ["abc", 4096],
+    ["def", 8192],
+  ]);
+});

@@ -1,0 +1,36 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { z } from "zod";
+import type { ResourceDefinition } from "./resource.ts";
+
+type Deep<T> = T extends object ? { [K in keyof T]: pulumi.Input<Deep<T[K]>> } : T;
+
+/** Arguments of a resource class: the definition's inputs, each allowed to be an output, and the host. */
+export type ResourceArgs<S extends z.ZodObject> = {
+  [K in keyof z.input<S>]: pulumi.Input<Deep<z.input<S>[K]>>;
+} & {
+  /** Name in the inventory; how it is reached is the provider's business. */
+  host: string;
+};
+
+/** Base of the classes that components instantiate: a definition seen from a Pulumi program. */
+export class HostResource<S extends z.ZodObject> extends pulumi.CustomResource {
+  /** The wants last performed; what drift compares the host with. */
+  declare readonly applied: pulumi.Output<z.output<S>>;
+  /** What was seen beside the configuration, such as installed versions. */
+  declare readonly status: pulumi.Output<Record<string, unknown>>;
+
+  constructor(
+    definition: ResourceDefinition<S>,
+    name: string,
+    args: ResourceArgs<S>,
+    opts: pulumi.CustomResourceOptions = {},
+  ) {
+    super(
+      `gpuhost:index:${definition.type}`,
+      name,
+      { ...args, applied: undefined, status: undefined },
+      // Returned from Diff alone it is not honoured by `up --replace`, and the new file would be deleted with the old.
+      { deleteBeforeReplace: definition.deleteBeforeReplace ?? true, ...opts },
+    );
+  }
+}

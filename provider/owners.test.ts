@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { claimantOf, claims, conflict, type OwnerRecord, onlyOwner, releases } from "./owners.ts";
+
+const me = claimantOf(
+  "urn:pulumi:prod::gpu-hosts::gpu-hosts:index:LinuxHost$gpuhost:index:Files::rack1-base",
+);
+const sibling = { stack: me.stack, urn: `${me.urn}-other` };
+const stranger = { stack: "gpu-hosts/lab", urn: "urn:pulumi:lab::gpu-hosts::gpuhost:index:Files::x" };
+const item = { name: "file /etc/x", path: ["files", "/etc/x"] };
+const record = (...owners: OwnerRecord["owners"]) =>
+  new Map([[item.name, { item: item.name, owners, before: "old" }]]);
+
+test("a claimant is known by project and stack", () => {
+  expect(me.stack).toBe("gpu-hosts/prod");
+});
+
+test("the first claim remembers what was there, later ones do not overwrite it", () => {
+  expect(claims([item], new Map(), me, () => "found")).toEqual([
+    { item: item.name, owners: [me], before: "found" },
+  ]);
+  expect(claims([item], record(sibling), me, () => "found")).toEqual([
+    { item: item.name, owners: [sibling, me], before: "old" },
+  ]);
+  expect(claims([item], record(me), me, () => "found")).toEqual([]);
+});
+
+test("an item of another stack is refused unless it may be shared", () => {
+  expect(conflict(item, record(stranger), me)).toEqual(stranger);
+  expect(conflict({ ...item, shared: true }, record(stranger), me)).toBeUndefined();
+  expect(conflict(item, record(sibling), me)).toBeUndefined();
+});
+
+test("only the last owner undoes an item, and nobody one without a record", () => {
+  expect(onlyOwner(item, record(me), me)).toBe(true);
+  expect(onlyOwner(item, record(me, sibling), me)).toBe(false);
+  expect(onlyOwner(item, new Map(), me)).toBe(false);
+});
+
+test("a release leaves the other owners", () => {
+  expect(releases([item], record(me, sibling), me).map((r) => r.owners)).toEqual([[sibling]]);
+});

@@ -1,0 +1,93 @@
+import { expect, test } from "vitest";
+import { automaticPackages } from "#facts/apt.ts";
+import { packages } from "#facts/dpkg.ts";
+import { stepText } from "#tests/support/step-text.ts";
+import { fakeHost } from "#transport/fake.ts";
+import { aptPackages } from "./apt-packages.ts";
+
+const want = aptPackages.inputs.parse({ packages: { curl: "any", tool: "1.0" } });
+
+/** @param rows of dpkg-query @param automatic names of packages marked so */
+const hostWith = (names: readonly string[], rows: readonly string[], automatic: readonly string[] = []) =>
+  fakeHost({
+    [packages(names).command.text]: ["amd64", ...rows.map((row) => row.replaceAll(" ", "\t")), ""].join("\n"),
+    [automaticPackages(names).command.text]: automatic
+      .map((name) => `Package: ${name}\nArchitecture: amd64\nAuto-Installed: 1\n`)
+      .join("--\n"),
+  });
+
+const seen = async (rows: readonly string[], automatic: readonly string[] = [], last?: typeof want) => {
+  const names = Object.keys({ ...last?.packages, ...want.packages });
+  return (await aptPackages.observe(hostWith(names, rows, automatic), want, last))?.config.packages;
+};
+
+const steps = (have: Record<string, string>, before: Record<string, string> = {}) =>
+  [...aptPackages.apply(want, { config: { packages: have } }, { before: (item) => before[item] })]
+    .map(stepText)
+    .join("\n");
+
+test("an unpinned package is as wanted at any version, a pinned one shows its own", async () => {
+  expect(await seen(["curl amd64 installed 7.1", "tool all installed 2.0"])).toEqual({
+    curl: "any",
+    tool: "2.0",
+  });
+});
+
+test("what is removed, half installed or only a dependency is not as wanted", async () => {
+  expect(await seen(["curl amd64 config-files 7.1", "tool all half-configured 1.0"])).toEqual({
+    tool: "half-configured",
+  });
+  expect(await seen(["curl amd64 installed 7.1", "tool all installed 1.0"], ["curl"])).toEqual({
+    curl: "automatic",
+    tool: "1.0",
+  });
+  expect(await seen([])).toBeUndefined();
+});
+
+test("a package no longer wanted is gone once only others need it", async () => {
+  const last = aptPackages.inputs.parse({ packages: { extra: "any" } });
+  const rows = ["curl amd64 installed 7.1", "extra all installed 3.0"];
+  expect(await seen(rows, [], last)).toEqual({ curl: "any", extra: "any" });
+  expect(await seen(rows, ["extra"], last)).toEqual({ curl: "any" });
+});
+
+test("only what differs is installed, and never at the price of another package", () => {
+  const text = steps({ curl: "any", tool: "2.0" });
+  expect(text).toContain(" tool=1.0");
+  expect(text).not.toContain("curl");
+  expect(text).toContain("--no-remove");
+});
+
+test("a dependency that is now wanted is marked, not upgraded", () => {
+  const text = steps({ curl: "automatic", tool: "1.0" });
+  expect(text).toContain("apt-mark manual curl");
+  expect(text).not.toContain("install");
+});
+
+test("of packages no longer wanted, only those that came with us are removed", () => {
+  const have = { curl: "any", tool: "1.0", ours: "any", theirs: "any", dependency: "any" };
+  const text = steps(have, { "package theirs": "any", "package dependency": "automatic" });
+  expect(text).toContain("ours");
+  expect(text).not.toContain("theirs");
+  expect(text).toContain("apt-mark auto dependency");
+});
+
+test("a package of which nothing was there before is not put back, an automatic one is", () => {
+  expect(aptPackages.restored?.("1.0", "2.0")).toBe(true);
+  expect(aptPackages.restored?.("automatic", "any")).toBe(false);
+});
+
+test.each([
+  [{ "curl=7": "any" }, "package name"],
+  [{ Curl: "any" }, "package name"],
+  [{ curl: "latest" }, "apt-cache madison"],
+])("%j is refused", (packages, said) => {
+  expect(JSON.stringify(aptPackages.inputs.safeParse({ packages }).error?.issues)).toContain(said);
+});
+
+test("two stacks may share an unpinned package, not a pinned one", () => {
+  expect(aptPackages.items(want).map(({ name, shared }) => `${name} ${shared}`)).toEqual([
+    "package curl true",
+    "package tool false",
+  ]);
+});

@@ -1,0 +1,186 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { aptFree, automaticPackages } from "#facts/apt.ts";
+import { packages as dpkgPackages, type Package } from "#facts/dpkg.ts";
+import { HostResource, type ResourceArgs } from "#provider/client.ts";
+import { type Context, defineResource, type Json } from "#provider/resource.ts";
+import { run, type Step, wait } from "#provider/step.ts";
+import {
+  configureInterrupted,
+  install,
+  markAutomatic,
+  markManual,
+  packageArguments,
+  refreshLists,
+  removeUnneeded,
+  whyNot,
+} from "./commands.ts";
+
+const packageName = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9+.-]+$/,
+    "a package name is lower case letters, digits, +, - and . (no version, no architecture)",
+  );
+
+// One pattern, not a union: a union's error would say neither what is wrong nor where.
+const version = z
+  .string()
+  .regex(
+    /^(any|[0-9][A-Za-z0-9.+~:-]*)$/,
+    'is "any" or a whole version as `apt-cache madison` lists it, such as 7.88.1-10+deb12u5',
+  );
+
+const inputs = z.strictObject({
+  packages: z
+    .record(packageName, z.union([z.literal("any"), version]))
+    .describe(
+      'Packages that are installed, each with its exact version, or "any" to leave the version to the machine.',
+    ),
+});
+
+type Want = z.output<typeof inputs>;
+
+/** Installed, but only as a dependency: the next autoremove would take it. */
+const automatic = "automatic";
+
+/** How a package stands, in the words of the inputs where they fit; `undefined`: not there. */
+function standing(
+  found: Package | undefined,
+  isAutomatic: boolean,
+  wanted: string | undefined,
+): string | undefined {
+  if (!found || found.status === "config-files") return undefined;
+  // Nobody wants it any more: what others need of it may stay, and then it is theirs.
+  if (wanted === undefined && isAutomatic) return undefined;
+  if (found.status !== "installed") return found.status;
+  if (isAutomatic) return automatic;
+  return wanted === undefined || wanted === "any" ? "any" : found.version;
+}
+
+const defined = <V>(entries: readonly (readonly [string, V | undefined])[]): Record<string, V> =>
+  Object.fromEntries(entries.filter((entry): entry is [string, V] => entry[1] !== undefined));
+
+/** Nobody else may install beside us; while somebody does, it is said who. */
+const waitForApt = wait({
+  what: "apt to be free",
+  command: aptFree,
+  deadlineSeconds: 1200,
+  explain: aptFree,
+});
+
+/** What came with us goes, and what was only a dependency before us is that again. What was asked for before us stays. */
+function* undo(names: readonly string[], before: Context<Want>["before"]): Generator<Step> {
+  const found = (name: string): Json | undefined => before(itemName(name));
+  const ours = names.filter((name) => found(name) === undefined);
+  const others = names.filter((name) => found(name) === automatic);
+  if (ours.length > 0)
+    yield run(removeUnneeded(ours), {
+      title: `apt-get remove ${ours.join(" ")}`,
+      turn: "apt",
+      timeoutSeconds: 1800,
+      explain: aptFree,
+    });
+  if (others.length > 0) yield run(markAutomatic(others), { turn: "apt" });
+}
+
+function* bring(
+  names: readonly string[],
+  want: Want,
+  have: Readonly<Record<string, string>>,
+): Generator<Step> {
+  const onlyMark = names.filter((name) => want.packages[name] === "any" && have[name] === automatic);
+  if (onlyMark.length > 0) yield run(markManual(onlyMark), { turn: "apt", explain: aptFree });
+  const wanted = defined(
+    names.filter((name) => !onlyMark.includes(name)).map((name) => [name, want.packages[name]]),
+  );
+  if (Object.keys(wanted).length === 0) return;
+  yield run(refreshLists(wanted), {
+    title: "refresh package lists, fetch packages",
+    turn: "apt",
+    timeoutSeconds: 7200,
+  });
+  yield run(install(wanted), {
+    title: `apt-get install ${packageArguments(wanted).join(" ")}`,
+    turn: "apt",
+    timeoutSeconds: 7200,
+    explain: whyNot(wanted),
+  });
+}
+
+const itemName = (name: string) => `package ${name}`;
+
+/**
+ * A set of packages, installed and marked as asked for.
+ *
+ * Never removes a package that stood there before: an install that would remove one fails, and removal takes only what
+ * came with these packages and nothing else depends on. Configuration files and data of removed packages stay.
+ */
+export const aptPackages = defineResource({
+  type: "AptPackages",
+  version: 1,
+  inputs,
+  identity: [],
+  id: (want) => `packages:${Object.keys(want.packages).sort().join(",").slice(0, 80)}`,
+
+  items: ({ packages = {} }) =>
+    Object.entries(packages).map(([name, wanted]) => ({
+      name: itemName(name),
+      path: ["packages", name],
+      shared: wanted === "any",
+    })),
+
+  async observe(host, want, last) {
+    const names = Object.keys({ ...last?.packages, ...want.packages });
+    if (names.length === 0) return { config: { packages: {} } };
+    const [found, marks] = await Promise.all([
+      host.ask(dpkgPackages(names)),
+      host.ask(automaticPackages(names)),
+    ]);
+    const packages = defined(
+      names.map((name) => [name, standing(found.get(name), marks.has(name), want.packages[name])]),
+    );
+    if (Object.keys(packages).length === 0) return undefined;
+    return {
+      config: { packages },
+      status: { versions: defined(Object.keys(packages).map((name) => [name, found.get(name)?.version])) },
+    };
+  },
+
+  // A package that was there before us is left as it is now: to downgrade it because nobody pins it any more helps nobody.
+  restored: (before) => before !== automatic,
+
+  *apply(want, have, { before }) {
+    const stands = have?.config.packages ?? {};
+    const gone = Object.keys(stands).filter((name) => !(name in want.packages));
+    const differing = Object.keys(want.packages).filter((name) => stands[name] !== want.packages[name]);
+    yield waitForApt;
+    yield run(configureInterrupted, {
+      title: "dpkg --configure -a",
+      turn: "apt",
+      timeoutSeconds: 1800,
+      explain: aptFree,
+    });
+    // First, so that what replaces a package does not meet it.
+    yield* undo(gone, before);
+    yield* bring(differing, want, stands);
+  },
+
+  *remove(have, { before }) {
+    yield waitForApt;
+    yield run(configureInterrupted, {
+      title: "dpkg --configure -a",
+      turn: "apt",
+      timeoutSeconds: 1800,
+      explain: aptFree,
+    });
+    yield* undo(Object.keys(have.config.packages ?? {}), before);
+  },
+});
+
+/** The class that components use; see {@link aptPackages} for what each input means. */
+export class AptPackages extends HostResource<typeof inputs> {
+  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
+    super(aptPackages, name, args, opts);
+  }
+}

@@ -1,0 +1,197 @@
+import { createHash } from "node:crypto";
+import { dirname } from "node:path/posix";
+import type * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { contents, type Entry, entries } from "#facts/files.ts";
+import { HostResource, type ResourceArgs } from "#provider/client.ts";
+import { defineResource, type Json } from "#provider/resource.ts";
+import { remove, run, type Step, write } from "#provider/step.ts";
+import { type Command, sh } from "#transport/command.ts";
+import type { Host } from "#transport/host.ts";
+
+/** Larger or binary content is compared by its hash and shown as such. */
+const shownBytes = 64 * 1024;
+const backups = "/var/lib/gpu-hosts/owners/files";
+
+const mode = z.string().regex(/^[0-7]{4}$/, "needs four octal digits, such as 0644");
+const owner = z
+  .string()
+  .regex(/^[\w.-]+:[\w.-]+$/, "needs user and group, such as root:root")
+  .default("root:root")
+  .describe("User and group by name.");
+
+const file = z.strictObject({
+  content: z.string().describe("Whole text of the file."),
+  mode: mode.default("0644").describe("Permission bits."),
+  owner,
+});
+const directory = z.strictObject({
+  directory: z.literal(true).describe("A folder; foreign content in it is left alone."),
+  mode: mode.default("0755").describe("Permission bits."),
+  owner,
+});
+const symlink = z.strictObject({ symlink: z.string().min(1).describe("Where the link points.") });
+const entry = z.union([file, directory, symlink]);
+type Wanted = z.output<typeof entry>;
+
+const path = z
+  .string()
+  .regex(
+    /^\/(?!.*(\/\/|\/\.{1,2}(\/|$))).*[^/]$/,
+    "must be an absolute path without `..`, `.` or a slash at its end",
+  );
+
+const inputs = z.strictObject({
+  files: z
+    .record(path, entry)
+    .refine((files) => Object.keys(files).length > 0, "needs at least one path")
+    .describe("What stands at each path: a file, a directory or a symlink."),
+});
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+const backupOf = (at: string) => `${backups}/${sha256(at).slice(0, 32)}`;
+const isFile = (value: unknown): value is z.output<typeof file> =>
+  typeof value === "object" && value !== null && "content" in value;
+
+/**
+ * Folders that a tool of the system reads; without it the file alone has no effect. It reads the text before the file is
+ * written: a run that is cut off in between finds the file missing, and does both again.
+ */
+const readers: readonly { folder: string; command: (path: string) => Command }[] = [
+  { folder: "/etc/sysusers.d", command: (at) => sh`systemd-sysusers --replace=${at} -` },
+  { folder: "/etc/tmpfiles.d", command: (at) => sh`systemd-tmpfiles --create --replace=${at} -` },
+];
+
+function describe(at: Entry, read: Buffer | undefined): string {
+  const text = read?.toString();
+  if (read && text !== undefined && Buffer.from(text).equals(read) && !text.includes("\0")) return text;
+  return `(${at.size} bytes, sha256 ${at.sha256 ?? "unknown"})`;
+}
+
+async function observeFiles(
+  host: Host,
+  known: ReadonlyMap<string, readonly Wanted[]>,
+): Promise<Record<string, Wanted>> {
+  const there = await host.ask(entries([...known.keys()]));
+  const expected = (at: string, hash: string | undefined) =>
+    known.get(at)?.find((want) => isFile(want) && sha256(want.content) === hash);
+  const unknown = [...there].filter(
+    ([at, seen]) => seen.type === "file" && seen.size <= shownBytes && !expected(at, seen.sha256),
+  );
+  const read =
+    unknown.length > 0 ? await host.ask(contents(unknown.map(([at]) => at))) : new Map<string, Buffer>();
+  return Object.fromEntries(
+    [...there].map(([at, seen]): [string, Wanted] => {
+      const { mode, owner } = seen;
+      if (seen.type === "symlink") return [at, { symlink: seen.target ?? "" }];
+      if (seen.type === "directory") return [at, { directory: true, mode, owner }];
+      const same = expected(at, seen.sha256);
+      return [at, { content: isFile(same) ? same.content : describe(seen, read.get(at)), mode, owner }];
+    }),
+  );
+}
+
+function* backUp(at: string): Iterable<Step> {
+  const copy = backupOf(at);
+  const title = `keep ${at} as it was`;
+  yield run(
+    sh`umask 077; [ -e ${copy} ] || [ ! -f ${at} ] || {
+  mkdir -p ${backups} && cp -a -- ${at} ${`${copy}.new`} && mv -- ${`${copy}.new`} ${copy}; }`,
+    { title },
+  );
+}
+
+/** Clears the way where another kind of thing stands; a folder with content in it is never swept away. */
+function* clear(at: string, want: Wanted, have: Wanted | undefined): Iterable<Step> {
+  if (!have) return;
+  const kind = (value: Wanted) =>
+    "symlink" in value ? "symlink" : "directory" in value ? "directory" : "file";
+  if (kind(have) === kind(want)) return;
+  yield run("directory" in have ? sh`rmdir -- ${at}` : sh`rm -f -- ${at}`);
+}
+
+function* put(at: string, want: Wanted, have: Wanted | undefined, before: Json | undefined): Iterable<Step> {
+  if (isFile(before)) yield* backUp(at);
+  yield* clear(at, want, have);
+  if ("symlink" in want) yield run(sh`ln -sfn -- ${want.symlink} ${at}`);
+  else if ("directory" in want) {
+    yield run(sh`mkdir -p -- ${at} && chown ${want.owner} -- ${at} && chmod ${want.mode} -- ${at}`);
+  } else {
+    const reader = readers.find(({ folder }) => dirname(at) === folder);
+    if (reader) yield run(reader.command(at), { stdin: want.content });
+    yield write(at, want.content, want);
+  }
+}
+
+function* putBack(at: string, have: Wanted, before: Json | undefined): Iterable<Step> {
+  if (isFile(before)) {
+    const copy = backupOf(at);
+    yield run(
+      sh`[ ! -e ${copy} ] || { cp -a -- ${copy} ${`${at}.gpu-hosts-new`} && mv -T -- ${`${at}.gpu-hosts-new`} ${at} && rm -f -- ${copy}; }`,
+      { title: `put ${at} back as it was` },
+    );
+  } else if (before === undefined) yield remove(at);
+  else yield* put(at, entry.parse(before), have, undefined);
+}
+
+const differs = (a: unknown, b: unknown) => JSON.stringify(a) !== JSON.stringify(b);
+/** Users come before the folders they own, folders before what lies in them. */
+const order = (at: string, want: Wanted) => {
+  const read = readers.some(({ folder }) => at === folder || dirname(at) === folder);
+  return `${read ? 0 : "directory" in want ? 1 : 2}${at}`;
+};
+const ordered = (files: Readonly<Record<string, Wanted>>) =>
+  Object.entries(files).sort(([a, x], [b, y]) => (order(a, x) < order(b, y) ? -1 : 1));
+
+/**
+ * Files, directories and symlinks. Files move into place atomically. What stood at a path before is kept aside and put back
+ * when the path leaves the map or the resource goes; a directory goes only when it is empty.
+ */
+export const files = defineResource({
+  type: "Files",
+  version: 1,
+  inputs,
+  identity: [],
+  deleteBeforeReplace: true,
+  id: (want) => Object.keys(want.files).sort()[0] ?? "",
+  fromId: (id) => ({ files: { [id]: { content: "" } } }),
+
+  items: (config) =>
+    Object.keys(config.files ?? {}).map((at) => ({
+      name: `file ${at}`,
+      path: ["files", at],
+      // Many roles need the same folder, and each is content with it as it stands.
+      shared: "directory" in (config.files?.[at] ?? {}),
+    })),
+
+  async observe(host, want, last) {
+    const known = new Map<string, Wanted[]>();
+    for (const map of [want.files, last?.files ?? {}]) {
+      for (const [at, value] of Object.entries(map)) known.set(at, [...(known.get(at) ?? []), value]);
+    }
+    const there = await observeFiles(host, known);
+    return Object.keys(there).length > 0 ? { config: { files: there } } : undefined;
+  },
+
+  *apply(want, have, { before }) {
+    const there = have?.config.files ?? {};
+    for (const [at, value] of ordered(want.files)) {
+      if (differs(value, there[at])) yield* put(at, value, there[at], before(`file ${at}`));
+    }
+    for (const [at, value] of ordered(there).reverse()) {
+      if (!(at in want.files)) yield* putBack(at, value, before(`file ${at}`));
+    }
+  },
+
+  *remove({ config }, { before }) {
+    for (const [at, value] of ordered(config.files ?? {}).reverse())
+      yield* putBack(at, value, before(`file ${at}`));
+  },
+});
+
+/** The class that components use; see {@link files} for what each input means. */
+export class Files extends HostResource<typeof inputs> {
+  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
+    super(files, name, args, opts);
+  }
+}

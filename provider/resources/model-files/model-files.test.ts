@@ -1,0 +1,102 @@
+import { expect, test } from "vitest";
+import { stampedFiles } from "#facts/model-files.ts";
+import { compare, pathText } from "#provider/compare.ts";
+import type { LongStep, Step } from "#provider/step.ts";
+import { fakeHost } from "#transport/fake.ts";
+import { modelFiles } from "./model-files.ts";
+import { modelFile, modelFolder, stampsFolder } from "./places.ts";
+
+const hash = (digit: string) => digit.repeat(64);
+const inputs = {
+  name: "org/model-GGUF",
+  revision: "0123abc",
+  files: { "w.gguf": hash("a"), "sub/c.json": hash("b") },
+};
+const want = modelFiles.inputs.parse(inputs);
+const nothingBefore = { last: want, before: () => undefined };
+
+const host = (lines: readonly string[]) =>
+  fakeHost({
+    [stampedFiles(modelFolder(want), stampsFolder(want), Object.keys(want.files)).command.text]: lines
+      .map((line) => `${line}\n`)
+      .join(""),
+  });
+const verified = [
+  `file\tw.gguf\t5 1.0 7\t5 1.0 7 ${hash("a")}`,
+  `file\tsub/c.json\t9 1.0 8\t9 1.0 8 ${hash("b")}`,
+];
+const longStep = (steps: Iterable<Step>) => {
+  const all = [...steps].filter((step): step is LongStep => step.kind === "long");
+  expect(all).toHaveLength(1);
+  return all[0] as LongStep;
+};
+
+test("verified files are in sync; other generations are shown, not compared", async () => {
+  const seen = await modelFiles.observe(
+    host([...verified, "generation\t0123abc\t14", "generation\told\t12"]),
+    want,
+    want,
+  );
+  expect(compare(modelFiles, want, seen?.config)).toEqual([]);
+  expect(seen?.status).toEqual({ otherGenerations: { old: 12 } });
+  expect(seen && [...modelFiles.apply(want, seen, nothingBefore)]).toEqual([]);
+});
+
+test("a changed file says so where its hash would stand, and only it is fetched", async () => {
+  const changed = [`file\tw.gguf\t4 2.0 7\t5 1.0 7 ${hash("a")}`, verified[1] ?? ""];
+  const seen = await modelFiles.observe(host(changed), want, want);
+  expect(compare(modelFiles, want, seen?.config).map(({ path, have }) => [pathText(path), have])).toEqual([
+    ['files["w.gguf"]', "changed after it was verified (4 bytes)"],
+  ]);
+  const step = longStep(modelFiles.apply(want, seen, nothingBefore));
+  expect(step.script.text).toContain("https://huggingface.co/org/model-GGUF/resolve/0123abc/w.gguf");
+  expect(step.script.text).not.toContain("resolve/0123abc/sub/c.json");
+});
+
+test("no file at all is absent", async () => {
+  expect(
+    await modelFiles.observe(host(["file\tw.gguf\t\t", "file\tsub/c.json\t\t"]), want, undefined),
+  ).toBeUndefined();
+});
+
+test("the token travels on stdin and another one does not begin the work anew", () => {
+  const step = longStep(modelFiles.apply({ ...want, token: "hf_secret" }, undefined, nothingBefore));
+  const other = longStep(modelFiles.apply({ ...want, token: "hf_other" }, undefined, nothingBefore));
+  expect(step.stdin).toBe("hf_secret\n");
+  expect(`${step.script.text}${JSON.stringify(step.key)}`).not.toContain("hf_secret");
+  expect([other.key, other.name, other.script]).toEqual([step.key, step.name, step.script]);
+});
+
+test("two models have work of different names", () => {
+  const name = (more: object) =>
+    longStep(modelFiles.apply({ ...want, ...more }, undefined, nothingBefore)).name;
+  expect(name({ name: "a/b" })).not.toBe(name({ name: "a-b" }));
+  expect(name({ name: "x".repeat(200) }).length).toBeLessThan(100);
+});
+
+test("files outlive their resource unless they are to be purged, and what was there before stays anyway", () => {
+  const have = { config: want };
+  expect([...modelFiles.remove(have, nothingBefore)]).toEqual([]);
+  const purge = { ...want, purge: true };
+  const texts = (before: (item: string) => string | undefined) =>
+    [...modelFiles.remove({ config: purge }, { last: purge, before })].map((step) =>
+      step.kind === "run" ? step.command.text : "",
+    );
+  expect(texts(() => undefined).join()).toContain(modelFile(want, "w.gguf"));
+  const left = texts((item) => (item.endsWith("w.gguf") ? "not verified (3 bytes)" : undefined)).join();
+  expect(left).toContain("sub/c.json");
+  expect(left).not.toContain("w.gguf");
+});
+
+test.each([
+  [{ files: { "../etc/passwd": hash("a") } }, "files.../etc/passwd"],
+  [{ files: { ".hidden": hash("a") } }, "files..hidden"],
+  [{ files: {} }, "files"],
+  [{ files: { x: "abc" } }, "files.x"],
+  [{ name: "org/../x" }, "name"],
+  [{ revision: "a/b" }, "revision"],
+  [{ directory: "models" }, "directory"],
+])("%j is refused", (more, path) => {
+  const { error } = modelFiles.inputs.safeParse({ ...inputs, ...more });
+  expect(error?.issues.map((issue) => issue.path.join("."))).toEqual([path]);
+});

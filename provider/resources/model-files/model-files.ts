@@ -1,0 +1,159 @@
+import { createHash } from "node:crypto";
+import type * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { type StampedFile, stampedFiles } from "#facts/model-files.ts";
+import { HostResource, type ResourceArgs } from "#provider/client.ts";
+import { defineResource } from "#provider/resource.ts";
+import { long, run, type Step } from "#provider/step.ts";
+import { sh } from "#transport/command.ts";
+import { type Download, fetchScript } from "./fetch.ts";
+import { MODELS, modelFile, modelFolder, partialFolder, stampsFolder } from "./places.ts";
+
+/** A path below a folder, each part of it visible: neither `..` nor a name that begins with a dot. */
+const below = z
+  .string()
+  .regex(/^[\w+@-][\w.+@-]*(\/[\w+@-][\w.+@-]*)*$/, "must be a relative path of plain names");
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be a sha256: 64 hexadecimal digits in lower case");
+const address = z.url({ protocol: /^https?$/ });
+
+const inputs = z.strictObject({
+  name: below.describe(
+    "Repository on the hub, such as Qwen/Qwen2.5-7B-Instruct-GGUF; with `url` a name of yours.",
+  ),
+  revision: z
+    .string()
+    .regex(/^[\w][\w.-]*$/, "must be one plain name")
+    .describe("Commit of the repository; with `url` any label. Another revision lands in another folder."),
+  source: z
+    .discriminatedUnion("kind", [
+      z.strictObject({
+        kind: z.literal("hub"),
+        endpoint: address
+          .default("https://huggingface.co")
+          .describe("Address of the hub or of a mirror of it."),
+      }),
+      z.strictObject({
+        kind: z.literal("url"),
+        url: address.describe("Folder that holds the files; a file's name is added to it."),
+        mirrors: z.array(address).default([]).describe("Other such folders, tried in order."),
+      }),
+    ])
+    .prefault({ kind: "hub" })
+    .describe("Where the files come from. Another source of the same files changes nothing on the host."),
+  token: z
+    .string()
+    .regex(/^[^\s"\\]+$/)
+    .optional()
+    .describe("Sent as bearer token; gated repositories need one."),
+  files: z
+    .record(below, sha256)
+    .refine((files) => Object.keys(files).length > 0, "needs at least one file")
+    .describe("File name → sha256 of its content."),
+  directory: z
+    .string()
+    .regex(/^\/[^\0\n]*[^/]$/, "must be an absolute path")
+    .default(MODELS)
+    .describe("Folder of all models; a model lands in <directory>/<name>/<revision>."),
+  purge: z.boolean().default(false).describe("Delete the files when they leave the configuration."),
+});
+type Want = z.output<typeof inputs>;
+
+function urlsOf({ source, name, revision }: Want, file: string): string[] {
+  const path = file.split("/").map(encodeURIComponent).join("/");
+  if (source.kind === "hub")
+    return [`${source.endpoint.replace(/\/+$/, "")}/${name}/resolve/${revision}/${path}`];
+  return [source.url, ...source.mirrors].map((folder) => `${folder.replace(/\/+$/, "")}/${path}`);
+}
+
+/** What stands in the place of a hash when a file is not known to have one; `undefined`: there is no file. */
+function seenHash({ size, verified }: StampedFile | undefined = { size: undefined, verified: undefined }) {
+  if (size === undefined) return undefined;
+  if (verified?.untouched) return verified.sha256;
+  return `${verified ? "changed after it was verified" : "not verified"} (${size} bytes)`;
+}
+
+/**
+ * Files of one model at one revision, each with the hash it must have. Fetched in the background of the host, so that
+ * neither a lost connection nor Ctrl-C loses what is there; an unfinished file is resumed.
+ *
+ * Another revision is fetched beside the old one before anything moves to it. Files outlive this resource unless `purge`;
+ * other generations are listed in `status`.
+ */
+export const modelFiles = defineResource({
+  type: "ModelFiles",
+  version: 1,
+  inputs,
+  identity: ["name", "revision", "directory"],
+  deleteBeforeReplace: false,
+  id: (want) => modelFolder(want),
+  items: ({ name, revision, directory, files = {} }) =>
+    name === undefined || revision === undefined
+      ? []
+      : Object.keys(files).map((file) => ({
+          name: `model ${modelFile({ name, revision, directory }, file)}`,
+          path: ["files", file],
+          shared: true,
+        })),
+
+  async observe(host, want, last) {
+    // Dropped files stay unless they are to be purged, so they are none of our business.
+    const names = [
+      ...new Set([...Object.keys(want.files), ...Object.keys((want.purge && last?.files) || {})]),
+    ];
+    const seen = await host.ask(stampedFiles(modelFolder(want), stampsFolder(want), names));
+    const hashes = names.map((name) => [name, seenHash(seen.files.get(name))] as const);
+    const files = Object.fromEntries(
+      hashes.filter((entry): entry is [string, string] => entry[1] !== undefined),
+    );
+    if (Object.keys(files).length === 0) return undefined;
+    const others = [...seen.generations].filter(([name]) => name !== want.revision);
+    return { config: { ...want, files }, status: { otherGenerations: Object.fromEntries(others) } };
+  },
+
+  *apply(want, have, { before }) {
+    const downloads: Download[] = Object.entries(want.files)
+      .filter(([file, hash]) => have?.config.files?.[file] !== hash)
+      .map(([file, hash]) => ({ file, sha256: hash, urls: urlsOf(want, file) }));
+    if (downloads.length > 0) {
+      yield long({
+        name: `model-${slug(want)}`,
+        key: { directory: want.directory, downloads },
+        script: fetchScript(want, downloads),
+        timeoutSeconds: 24 * 3600,
+        ...(want.token === undefined ? {} : { stdin: `${want.token}\n` }),
+      });
+    }
+    const dropped = Object.keys(have?.config.files ?? {}).filter((file) => !(file in want.files));
+    yield* purge(want, dropped, before);
+  },
+
+  *remove({ config }, { last, before }) {
+    const want = { ...last, ...config } as Want;
+    if (last?.purge ?? config.purge) yield* purge(want, Object.keys(config.files ?? {}), before);
+  },
+});
+
+/** Two models never share it, and a person can tell which it is. */
+function slug({ name, directory }: Want): string {
+  const hash = createHash("sha256").update(`${directory}/${name}`).digest("hex").slice(0, 8);
+  return `${name.replaceAll(/[^\w]+/g, "-").slice(0, 60)}-${hash}`;
+}
+
+/** Deletes files that were not there before us, their stamps, and the folders that are empty then. */
+function* purge(want: Want, files: readonly string[], before: (item: string) => unknown): Generator<Step> {
+  const ours = files.filter((file) => before(`model ${modelFile(want, file)}`) === undefined);
+  if (ours.length === 0) return;
+  const folders = [modelFolder(want), stampsFolder(want), partialFolder(want)];
+  const all = folders.flatMap((folder) => ours.map((file) => `${folder}/${file}`));
+  const tops = ["", ".verified/", ".partial/"].map((kind) => `${kind}${want.name}`);
+  yield run(sh`rm -f -- ${all}
+for d in ${folders}; do [ ! -d "$d" ] || find "$d" -depth -type d -empty -delete; done
+cd ${want.directory} && for d in ${tops}; do rmdir -p --ignore-fail-on-non-empty -- "$d" 2>/dev/null; done; true`);
+}
+
+/** What components instantiate; {@link modelFiles} says what each input means. */
+export class ModelFiles extends HostResource<typeof inputs> {
+  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
+    super(modelFiles, name, args, opts);
+  }
+}

@@ -1,0 +1,191 @@
+import { isDeepStrictEqual } from "node:util";
+import { startedWith } from "#facts/proc.ts";
+import { showUnit, type TextFile, type Unit, unitFiles } from "#facts/systemd.ts";
+import type { Observation } from "#provider/resource.ts";
+import type { Host } from "#transport/host.ts";
+import { parseEnvironment } from "./environment-file.ts";
+import type { Want } from "./inputs.ts";
+import { parseStarted, placesOf, renderLink, STARTED_WITH, type Started, startedBy } from "./rendered.ts";
+
+/** A unit that systemd restarted this often and that is up for less than a minute is in a loop. */
+const LOOP_RESTARTS = 3;
+
+/** What three facts say of one unit. */
+interface Seen {
+  readonly unit: Unit;
+  readonly files: ReadonlyMap<string, TextFile>;
+  /** Raw {@link STARTED_WITH} of the running process, if one shows it. */
+  readonly started: string | undefined;
+}
+
+export async function observe(
+  host: Host,
+  want: Want,
+  last: Want | undefined,
+): Promise<Observation<Want> | undefined> {
+  const { environment, owed } = placesOf(want.name);
+  const [unit, files, started] = await Promise.all([
+    host.ask(showUnit(want.name)),
+    host.ask(unitFiles(want.name, [environment, owed])),
+    host.ask(startedWith(want.name, STARTED_WITH)),
+  ]);
+  return judge(want, last, { unit, files, started });
+}
+
+const sameFiles = (want: Want, have: Own) =>
+  have.unit === want.unit &&
+  isDeepStrictEqual(have.dropIns, want.dropIns) &&
+  isDeepStrictEqual(have.environment, want.environment);
+
+/** What a unit consists of: its text, its drop-ins, its environment. */
+type Own = Pick<Want, "unit" | "dropIns" | "environment">;
+
+/** Pure: what the facts mean, in the shape of the inputs. */
+function judge(want: Want, last: Want | undefined, seen: Seen): Observation<Want> | undefined {
+  const { unit, files } = seen;
+  const places = placesOf(want.name);
+  const { [STARTED_WITH]: stamp, ...environment } = parseEnvironment(
+    files.get(places.environment)?.text ?? "",
+  );
+  const ours = want.unit !== undefined || last?.unit !== undefined;
+  const text = ours ? files.get(places.unit)?.text : undefined;
+  const own: Own = {
+    ...(text === undefined ? {} : { unit: text }),
+    dropIns: dropInsIn(want, last, files),
+    environment,
+  };
+  if (unit.load === "not-found" && nothingOf(own, files, places)) return undefined;
+
+  // A reload or a start under way counts as running; whether it gets there is the business of readiness and `verify`.
+  const running = ["active", "activating", "reloading"].includes(unit.active);
+  const process = running ? processOf(want, own, seen, stamp) : { restartOn: want.restartOn };
+  const config: Partial<Want> = {
+    name: want.name,
+    ...own,
+    enabled: unit.file === "enabled" || unit.file === "alias",
+    running,
+    restartOn: process.restartOn,
+    pending: definedOf({
+      files: attributes(want, files),
+      ...pendingOf(unit),
+      restart: process.restart,
+      readiness: running && files.has(places.owed) ? "not proven since the last start" : undefined,
+    }),
+    // Not on the host: how to prove and to explain. They never differ.
+    ...(want.readiness ? { readiness: want.readiness } : {}),
+    ...(want.diagnose ? { diagnose: want.diagnose } : {}),
+  };
+  const moving = unit.queued || ["activating", "deactivating", "reloading"].includes(unit.active);
+  // A unit whose files differ is restarted anyway; waiting could not turn that into another answer.
+  return { config, status: statusOf(unit), settling: moving && sameFiles(want, own) };
+}
+
+const nothingOf = (own: Own, files: Seen["files"], places: ReturnType<typeof placesOf>) =>
+  own.unit === undefined &&
+  Object.keys(own.dropIns).length === 0 &&
+  !files.has(places.environment) &&
+  !files.has(places.link);
+
+/** What systemd itself still has to do or cannot do. */
+function pendingOf(unit: Unit): Record<string, string | undefined> {
+  const known = unit.load === "loaded" || unit.load === "not-found";
+  return {
+    unit: known ? undefined : `${unit.load} to systemd`,
+    // A masked unit is read anew anyway; whether systemd says so depends on its version.
+    reload: known && unit.needsReload ? "systemd has not read the changed files" : undefined,
+    loop: looping(unit) ? `${unit.restarts} restarts, the last run ended by ${ended(unit)}` : undefined,
+  };
+}
+
+function statusOf(unit: Unit): Record<string, string> {
+  return {
+    state: `${unit.active} (${unit.sub})`,
+    file: unit.file,
+    ...(unit.began === undefined || unit.active !== "active"
+      ? {}
+      : { since: new Date(unit.began * 1000).toISOString() }),
+    ...(unit.active === "failed" ? { result: ended(unit) } : {}),
+  };
+}
+
+const ended = (unit: Unit) => (unit.result === "exit-code" ? `exit code ${unit.exitStatus}` : unit.result);
+
+/** All drop-ins of a unit that is ours; of a package's unit only those that we name or named. */
+function dropInsIn(want: Want, last: Want | undefined, files: Seen["files"]): Record<string, string> {
+  const { dropIns, link } = placesOf(want.name);
+  const found: Record<string, string> = {};
+  for (const [path, { text }] of files) {
+    if (!path.startsWith(`${dropIns}/`) || path === link) continue;
+    const file = path.slice(dropIns.length + 1);
+    if (want.unit !== undefined || file in want.dropIns || file in (last?.dropIns ?? {})) found[file] = text;
+  }
+  return found;
+}
+
+/** Our two helper files: there, unchanged and closed to others. */
+function attributes(want: Want, files: Seen["files"]): string | undefined {
+  const link = renderLink(want.name);
+  if (link === undefined) return undefined;
+  const places = placesOf(want.name);
+  if (files.get(places.link)?.text !== link) return `${places.link} is missing or changed`;
+  const environment = files.get(places.environment);
+  if (environment === undefined) return `${places.environment} is missing`;
+  const { mode, owner } = environment;
+  return mode === "600" && owner === "root:root"
+    ? undefined
+    : `${places.environment} is ${mode} ${owner}, not 600`;
+}
+
+function looping(unit: Unit): boolean {
+  if (unit.sub === "auto-restart") return true;
+  return (
+    unit.active === "active" &&
+    unit.restarts >= LOOP_RESTARTS &&
+    unit.began !== undefined &&
+    unit.now - unit.began < 60
+  );
+}
+
+interface Process {
+  readonly restartOn: Want["restartOn"];
+  readonly restart?: string | undefined;
+}
+
+/** Whether the running process was started with what now stands in the files. */
+function processOf(want: Want, have: Own, seen: Seen, stamp: string | undefined): Process {
+  const { environment, owed, unit, dropIns } = placesOf(want.name);
+  const owes = seen.files.get(owed)?.text.trim() === "restart" ? "a run broke off before it" : undefined;
+  const { began } = seen.unit;
+  if (!want.name.endsWith(".service")) {
+    const newer = [...seen.files].some(
+      ([path, file]) => (path === unit || path.startsWith(dropIns)) && file.changed > (began ?? 0),
+    );
+    return {
+      restartOn: want.restartOn,
+      restart: owes ?? (newer ? "changed after it was started" : undefined),
+    };
+  }
+  const file = seen.files.get(environment);
+  // A process that hides its environment: it has what stood in the file if it began after the file was written.
+  const raw = seen.started ?? (file && began !== undefined && began >= file.changed ? stamp : undefined);
+  const started = parseStarted(raw);
+  if (started === undefined)
+    return { restartOn: {}, restart: owes ?? "started before gpu-hosts configured it" };
+  return { restartOn: { ...started.restartOn }, restart: owes ?? older(want, have, started) };
+}
+
+/** Files that are as wanted by now and were not yet when the process started. */
+function older(want: Want, have: Own, then: Started): string | undefined {
+  const now = startedBy(want);
+  const keys = (["unit", "dropIns", "environment"] as const).filter(
+    (key) => now[key] !== then[key] && isDeepStrictEqual(want[key], have[key]),
+  );
+  return keys.length === 0 ? undefined : `started with another ${keys.join(", ")}`;
+}
+
+/** Without the keys that hold nothing. */
+function definedOf(record: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(record).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}

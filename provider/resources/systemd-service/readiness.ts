@@ -1,0 +1,78 @@
+import { waitHttp } from "#facts/openai.ts";
+import { journalOf } from "#facts/systemd.ts";
+import { type WaitStep, wait } from "#provider/step.ts";
+import { type Command, sh } from "#transport/command.ts";
+import type { Readiness, Want } from "./inputs.ts";
+
+/** Restarts by systemd that are forgiven while a service starts: a group's members may come up in any order. */
+const FORGIVEN_RESTARTS = 2;
+
+/** The service's own answer: exit 0 ready, 75 not yet, other: it will not be. The last line says what was seen. */
+function question(readiness: Readiness): Command {
+  switch (readiness.kind) {
+    case "active":
+      // A program that does not start well is active for a moment, too.
+      return sh`[ "$(get SubState)" != running ] || { sleep 2; look; }`;
+    case "completion":
+    case "http":
+      return waitHttp(readiness);
+    case "tcp":
+      return sh`ss --no-header --listening --tcp --numeric ${`sport = :${readiness.port}`} | grep -q . && exit 0
+echo ${`nothing listens on port ${readiness.port} yet`}"\${line:+; it says: $line}"; exit 75`;
+    case "command":
+      return sh`answer=$(timeout 50 ${readiness.argv} 2>&1) && exit 0
+printf '%s\\n' "$answer" | tail -n 1; exit 75`;
+  }
+}
+
+function shownReadiness(name: string, readiness: Readiness): string {
+  switch (readiness.kind) {
+    case "active":
+      return `${name} to be active`;
+    case "completion":
+      return `${name} to answer a completion of ${readiness.model}`;
+    case "http":
+      return `${name} to answer HTTP ${readiness.status} at ${readiness.url}`;
+    case "tcp":
+      return `${name} to listen on port ${readiness.port}`;
+    case "command":
+      return `${name} to pass \`${readiness.argv.join(" ")}\``;
+  }
+}
+
+/** What is added to an error of a unit: its journal and the caller's own diagnosis. */
+export function explain(want: Pick<Want, "name" | "diagnose">): Command {
+  const journal = journalOf(want.name);
+  return want.diagnose ? sh`${journal}; timeout 15 ${want.diagnose}` : journal;
+}
+
+/**
+ * Waits until a unit that was just started serves. A unit that fails, stops or restarts again and again ends the waiting
+ * at once; one whose ExecStartPre waits for other hosts is on its way. Progress is the last line it said; once it answers,
+ * its answer is: a server may log every question, and that would never run out of time.
+ */
+export function waitUntilReady(want: Want): WaitStep {
+  const readiness = want.readiness ?? { kind: "active", deadlineSeconds: 1200 };
+  const { name } = want;
+  return wait({
+    what: shownReadiness(name, readiness),
+    deadlineSeconds: readiness.deadlineSeconds,
+    intervalSeconds: 1,
+    explain: explain(want),
+    command: sh`get() { printf '%s\\n' "$state" | sed -n "s/^$1=//p"; }
+look() {
+  state=$(systemctl show ${name} --property=ActiveState,SubState,NRestarts,Result,Job,InvocationID)
+  line=$(journalctl "_SYSTEMD_INVOCATION_ID=$(get InvocationID)" --lines=1 --output=cat --no-pager --quiet 2>/dev/null | tail -n 1 | cut -c 1-160)
+  restarts=$(get NRestarts); job=$(get Job)
+  [ "\${restarts:-0}" -le ${FORGIVEN_RESTARTS} ] || { echo "it was restarted $restarts times: $line"; exit 1; }
+  if [ "\${job:-0}" != 0 ]; then echo "starting, $(get SubState): $line"; exit 75; fi
+  case $(get ActiveState) in
+  active) ;;
+  failed|inactive) echo "it is $(get ActiveState) ($(get Result)): $line"; exit 1 ;;
+  *) echo "starting, $(get SubState): $line"; exit 75 ;;
+  esac
+}
+look
+${question(readiness)}`,
+  });
+}

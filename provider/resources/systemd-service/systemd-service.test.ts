@@ -1,0 +1,253 @@
+import { describe, expect, test } from "vitest";
+import { startedWith } from "#facts/proc.ts";
+import { showUnit, unitFiles } from "#facts/systemd.ts";
+import { compare, pathText } from "#provider/compare.ts";
+import { type Step, shown } from "#provider/step.ts";
+import { fakeHost } from "#transport/fake.ts";
+import type { Want } from "./inputs.ts";
+import { placesOf, renderEnvironmentFile, renderLink, STARTED_WITH, startedBy } from "./rendered.ts";
+import { systemdService } from "./systemd-service.ts";
+
+const text = "[Service]\nExecStart=/bin/x\n[Install]\nWantedBy=multi-user.target\n";
+const wantOf = (more: Record<string, unknown> = {}): Want =>
+  systemdService.inputs.parse({ name: "x.service", unit: text, environment: { A: "1" }, ...more });
+const want = wantOf({ restartOn: { package: "1.0" } });
+const places = placesOf("x.service");
+const context = (before?: unknown) => ({ last: want, before: () => before as never });
+
+interface On {
+  readonly properties?: Record<string, string>;
+  readonly files?: Record<string, string>;
+  readonly modes?: Record<string, string>;
+  readonly process?: Want | "hidden" | "foreign";
+}
+
+/** A host on which the unit is as wanted, but for what is given. */
+function host({ properties = {}, files = {}, modes = {}, process = want }: On = {}) {
+  const all = {
+    [places.unit]: text,
+    [places.link]: renderLink("x.service") ?? "",
+    [places.environment]: renderEnvironmentFile(want),
+    ...files,
+  };
+  const lines = Object.entries(all)
+    .filter(([, content]) => content !== "")
+    .map(([path, content]) => {
+      const mode = modes[path] ?? (path.endsWith(".env") ? "600" : "644");
+      return `${mode} root:root 1795254000 ${path}\n${Buffer.from(content).toString("base64")}\n`;
+    });
+  const show = {
+    LoadState: "loaded",
+    ActiveState: "active",
+    SubState: "running",
+    UnitFileState: "enabled",
+    NeedDaemonReload: "no",
+    Result: "success",
+    ExecMainStatus: "0",
+    NRestarts: "0",
+    Job: "",
+    InactiveExitTimestamp: "Fri 2026-11-20 09:00:00 UTC",
+    now: "1795254100",
+    ...properties,
+  };
+  const shown = Object.entries(show).map((pair) => pair.join("="));
+  return fakeHost({
+    [showUnit("x.service").command.text]: `${shown.join("\n")}\n`,
+    [unitFiles("x.service", [places.environment, places.owed]).command.text]: lines.join(""),
+    [startedWith("x.service", STARTED_WITH).command.text]:
+      typeof process === "string" ? "" : `${JSON.stringify(startedBy(process))}\n`,
+  });
+}
+
+async function differences(on: On, wanted = want) {
+  const seen = await systemdService.observe(host(on), wanted, wanted);
+  return compare(systemdService, wanted, seen?.config)
+    .map(({ path, have }) => [pathText(path), have])
+    .sort();
+}
+const steps = (all: Iterable<Step>) => [...all].map((step) => shown(step).split("\n")[0]);
+
+describe("observe", () => {
+  test("a unit as wanted has no differences", async () => {
+    expect(await differences({})).toEqual([]);
+  });
+
+  test("nothing there", async () => {
+    const nothing = { [places.unit]: "", [places.link]: "", [places.environment]: "" };
+    const seen = host({ files: nothing, properties: { LoadState: "not-found", ActiveState: "inactive" } });
+    expect(await systemdService.observe(seen, want, undefined)).toBeUndefined();
+  });
+
+  test.each<[string, On, readonly (readonly [string, unknown])[]]>([
+    ["stopped", { properties: { ActiveState: "inactive" } }, [["running", false]]],
+    ["failed", { properties: { ActiveState: "failed" } }, [["running", false]]],
+    ["disabled", { properties: { UnitFileState: "disabled" } }, [["enabled", false]]],
+    [
+      "enabled until the next boot only",
+      { properties: { UnitFileState: "enabled-runtime" } },
+      [["enabled", false]],
+    ],
+    ["edited", { files: { [places.unit]: "edited" } }, [["unit", "edited"]]],
+    [
+      "edited and not read",
+      { properties: { NeedDaemonReload: "yes" } },
+      [["pending.reload", expect.any(String)]],
+    ],
+    ["foreign drop-in", { files: { [`${places.dropIns}/o.conf`]: "x" } }, [['dropIns["o.conf"]', "x"]]],
+    ["readable secrets", { modes: { [places.environment]: "644" } }, [["pending.files", expect.any(String)]]],
+    [
+      "crash loop between two crashes",
+      { properties: { NRestarts: "7", InactiveExitTimestamp: "Sat 2026-11-21 09:41:30 UTC" } },
+      [["pending.loop", "7 restarts, the last run ended by success"]],
+    ],
+    [
+      "started with an older unit",
+      { process: wantOf({ unit: "old\n[Install]", restartOn: want.restartOn }) },
+      [["pending.restart", "started with another unit"]],
+    ],
+    [
+      "started with an older environment",
+      { process: wantOf({ environment: {}, restartOn: want.restartOn }) },
+      [["pending.restart", "started with another environment"]],
+    ],
+    [
+      "started with an older package",
+      { process: wantOf({ restartOn: { package: "0.9" } }) },
+      [["restartOn.package", "0.9"]],
+    ],
+    [
+      "a broken-off run owes the restart",
+      { files: { [places.owed]: "restart\n" } },
+      [
+        ["pending.readiness", expect.any(String)],
+        ["pending.restart", expect.any(String)],
+      ],
+    ],
+    [
+      "a broken-off run owes the proof",
+      { files: { [places.owed]: "readiness\n" } },
+      [["pending.readiness", expect.any(String)]],
+    ],
+    [
+      "started before the file was written",
+      { process: "hidden" },
+      [
+        ["pending.restart", expect.any(String)],
+        ["restartOn.package", undefined],
+      ],
+    ],
+    [
+      "hides its environment, began after the file",
+      { process: "hidden", properties: { InactiveExitTimestamp: "Sat 2026-11-21 09:40:30 UTC" } },
+      [],
+    ],
+  ])("%s", async (_, on, expected) => {
+    expect(await differences(on)).toEqual(expected);
+  });
+
+  test("many restarts long ago are no loop, and a unit coming up is asked again", async () => {
+    expect(await differences({ properties: { NRestarts: "7" } })).toEqual([]);
+    const starting = await systemdService.observe(
+      host({ properties: { ActiveState: "activating", SubState: "start-pre" } }),
+      want,
+      want,
+    );
+    expect(starting).toMatchObject({ settling: true, status: { state: "activating (start-pre)" } });
+    expect(compare(systemdService, want, starting?.config)).toEqual([]);
+  });
+
+  test("beside a package's unit foreign drop-ins are left alone", async () => {
+    const shipped = systemdService.inputs.parse({ name: "x.service", dropIns: { "a.conf": "1" } });
+    const seen = await systemdService.observe(
+      host({ files: { [`${places.dropIns}/o.conf`]: "x", [`${places.dropIns}/a.conf`]: "1" } }),
+      shipped,
+      undefined,
+    );
+    expect(seen?.config).toMatchObject({ dropIns: { "a.conf": "1" } });
+    expect(seen?.config.unit).toBeUndefined();
+  });
+});
+
+describe("apply", () => {
+  test("on a bare host: files, reload, environment, enable, start, proof", () => {
+    expect(steps(systemdService.apply(want, undefined, context()))).toEqual([
+      expect.stringContaining("install -d"),
+      expect.stringContaining("write /run/gpu-hosts/x.service.owed"),
+      expect.stringContaining(`write ${places.unit} `),
+      expect.stringContaining(`write ${places.link} `),
+      "systemctl daemon-reload",
+      expect.stringContaining(`write ${places.environment} (0600`),
+      "systemctl enable x.service",
+      expect.stringContaining("systemctl start --no-block x.service"),
+      expect.stringContaining("write /run/gpu-hosts/x.service.owed"),
+      "wait for x.service to be active (1200 s)",
+      "delete /run/gpu-hosts/x.service.owed",
+    ]);
+  });
+
+  const from = async (on: On, wanted = want) =>
+    steps(systemdService.apply(wanted, await systemdService.observe(host(on), wanted, wanted), context()));
+
+  test("on a host as wanted: nothing", async () => {
+    expect(await from({})).toEqual([]);
+  });
+
+  test("what needs no restart makes none", async () => {
+    expect(await from({ properties: { NeedDaemonReload: "yes" } })).toEqual(["systemctl daemon-reload"]);
+    expect(await from({ properties: { UnitFileState: "disabled" } })).toEqual(["systemctl enable x.service"]);
+    expect(await from({}, { ...want, running: false })).toEqual(["systemctl stop x.service"]);
+    expect(await from({}, { ...want, enabled: false })).toEqual(["systemctl disable x.service"]);
+  });
+
+  test("a changed unit is hung anew where its [Install] section says", async () => {
+    const other = { ...want, unit: text.replace("multi-user", "default") };
+    expect(await from({}, other)).toContain("systemctl reenable x.service");
+  });
+
+  test("no secret stands in a command", () => {
+    const secret = wantOf({ environment: { TOKEN: "s3cret" } });
+    expect(steps(systemdService.apply(secret, undefined, context())).join("\n")).not.toContain("s3cret");
+  });
+});
+
+describe("remove", () => {
+  test("takes away what is ours", async () => {
+    const have = await systemdService.observe(host(), want, want);
+    if (!have) throw new Error("nothing observed");
+    const all = steps(systemdService.remove(have, context()));
+    expect(all.slice(0, 3)).toEqual([
+      "systemctl stop x.service",
+      "systemctl disable x.service",
+      `delete ${places.unit}`,
+    ]);
+    expect(all).toContain(`delete ${places.environment}`);
+  });
+
+  test("brings back the unit that was there, running as it was", async () => {
+    const have = await systemdService.observe(host(), want, want);
+    if (!have) throw new Error("nothing observed");
+    const all = steps(systemdService.remove(have, context({ unit: "old", enabled: true, running: true })));
+    expect(all).toContain(`write ${places.unit} (0644 root:root, 3 bytes)`);
+    expect(all.at(-1)).toBe("systemctl restart --no-block x.service");
+    expect(all).not.toContain("systemctl disable x.service");
+  });
+});
+
+describe("inputs", () => {
+  const issues = (input: Record<string, unknown>) =>
+    systemdService.inputs
+      .safeParse({ name: "x.service", ...input })
+      .error?.issues.map(({ path }) => path.join("."));
+
+  test.each([
+    [{ name: "x" }, "name"],
+    [{ unit: "[Service]\n" }, "enabled"],
+    [{ environment: { A: "1\n2" } }, "environment.A"],
+    [{ environment: { GPU_HOSTS_X: "1" } }, "environment.GPU_HOSTS_X"],
+    [{ pending: { restart: "x" } }, "pending"],
+    [{ name: "x.timer", environment: { A: "1" } }, "environment"],
+    [{ dropIns: { "../x": "" } }, "dropIns.../x"],
+  ])("%j is refused", (input, path) => {
+    expect(issues(input)).toEqual([path]);
+  });
+});

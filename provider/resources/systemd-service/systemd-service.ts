@@ -1,0 +1,34 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { HostResource, type ResourceArgs } from "#provider/client.ts";
+import { defineResource } from "#provider/resource.ts";
+import { inputs } from "./inputs.ts";
+import { observe } from "./observe.ts";
+import { apply, remove } from "./steps.ts";
+
+/**
+ * One systemd unit in the role it has for us: its text or drop-ins, its environment, whether it starts at boot, whether it
+ * runs now, what it was started with and how it proves that it serves.
+ *
+ * A service is restarted when anything it was started with changed, also when a run broke off before the restart: the
+ * process itself carries what it was started with. The unit file of a package is never edited; `unit` overrides it.
+ * Removal stops and disables the unit, deletes our files and brings back what stood there before.
+ */
+export const systemdService = defineResource({
+  type: "SystemdService",
+  version: 1,
+  inputs,
+  identity: ["name"],
+  id: ({ name }) => name,
+  fromId: (name) => ({ name }),
+  items: ({ name }) => (name === undefined ? [] : [{ name: `unit ${name}`, path: [] }]),
+  observe,
+  apply,
+  remove,
+});
+
+/** What components instantiate; {@link systemdService} says what each input means. */
+export class SystemdService extends HostResource<typeof inputs> {
+  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
+    super(systemdService, name, args, opts);
+  }
+}

@@ -1,0 +1,94 @@
+import { valueAt } from "./compare.ts";
+import { migrated } from "./migrate.ts";
+import type { AnyDefinition, Config, Path } from "./resource.ts";
+import { definitions } from "./resources/index.ts";
+import { unwrap, wrap } from "./secrets.ts";
+
+/** One resource as the engine speaks of it. */
+export interface Named {
+  readonly urn: string;
+  readonly definition: AnyDefinition;
+  /** Its Pulumi name. */
+  readonly name: string;
+}
+
+export interface State {
+  readonly id: string;
+  readonly inputs: unknown;
+  readonly properties: unknown;
+}
+
+export function named(urn: string): Named {
+  const [, , types = "", name = ""] = urn.split("::");
+  const type = types.split("$").at(-1)?.split(":").at(-1) ?? "";
+  const definition = definitions.get(type);
+  if (!definition)
+    throw new Error(`gpuhost has no resource ${type}; it has ${[...definitions.keys()].join(", ")}`);
+  return { urn, definition, name };
+}
+
+/** Inputs or state as they came, with secrets unwrapped and the parts of ours told apart. */
+export interface Opened {
+  readonly host: string;
+  readonly config: Config;
+  readonly secretPaths: readonly Path[];
+  readonly applied: Config | undefined;
+}
+
+export function open(definition: AnyDefinition, raw: unknown): Opened {
+  const { value, secretPaths } = unwrap(raw);
+  const {
+    host,
+    applied,
+    status: _status,
+    schemaVersion,
+    ...config
+  } = (value ?? {}) as Record<string, unknown>;
+  const version = typeof schemaVersion === "number" ? schemaVersion : definition.version;
+  return {
+    host: String(host ?? ""),
+    config: migrated(definition, config, version),
+    secretPaths,
+    applied: applied ? migrated(definition, applied as Config, version) : undefined,
+  };
+}
+
+/** Secret marks hold for the same place in inputs, properties and `applied`. */
+export function wrapState(value: unknown, secretPaths: readonly Path[]): unknown {
+  const bare = secretPaths.map((path) => (path[0] === "applied" ? path.slice(1) : path));
+  return wrap(value, [...bare, ...bare.map((path) => ["applied", ...path])]);
+}
+
+export function properties(
+  definition: AnyDefinition,
+  host: string,
+  config: Config,
+  applied: Config,
+  status: unknown,
+) {
+  return { host, ...config, applied, status: status ?? {}, schemaVersion: definition.version };
+}
+
+function put(into: unknown, path: Path, value: unknown): unknown {
+  const [head, ...rest] = path;
+  if (head === undefined) return value;
+  const record = (into ?? {}) as Record<string, unknown>;
+  return { ...record, [head]: put(record[head], rest, value) };
+}
+
+/** Wants with the items of `last` beside them: after a failure nobody knows which were reached, and each must be found again. */
+export function withLastItems(definition: AnyDefinition, want: Config, last: Config | undefined): Config {
+  const wanted = new Set(definition.items(want).map((item) => item.name));
+  return (last ? definition.items(last) : [])
+    .filter((item) => !wanted.has(item.name))
+    .reduce((both, { path }) => put(both, path, valueAt(last, path)) as Config, want);
+}
+
+/** Wants for an import, where nothing but the id `<host>:<rest>` is known. */
+export function fromId(definition: AnyDefinition, id: string): { host: string; config: Config } {
+  const [host = "", ...rest] = id.split(":");
+  if (!definition.fromId || rest.length === 0) {
+    throw new Error(`${definition.type} ${id} cannot be imported: the id must be <host>:<name on the host>`);
+  }
+  return { host, config: definition.inputs.parse(definition.fromId(rest.join(":"))) as Config };
+}

@@ -1,0 +1,302 @@
+import { HostError } from "#transport/errors.ts";
+import type { Machine } from "#transport/host.ts";
+import { pathText } from "./compare.ts";
+import { type Acting, type Converged, converge, dismantle, observe, plan } from "./converge.ts";
+import { type DetailedChange, differ } from "./differ.ts";
+import { claimantOf } from "./owners.ts";
+import { problems } from "./problems.ts";
+import type { Change, Config, Path } from "./resource.ts";
+import type { Runtime } from "./runtime.ts";
+import { masker, touchesSecret, unknownPaths, unwrap, wrap } from "./secrets.ts";
+import {
+  fromId,
+  type Named,
+  named,
+  type Opened,
+  open,
+  properties,
+  type State,
+  withLastItems,
+  wrapState,
+} from "./state.ts";
+import { shown } from "./step.ts";
+import { InitFailed } from "./wire.ts";
+
+const previewSeconds = 5;
+const readSeconds = 15;
+const changeSeconds = 60;
+
+function acting(runtime: Runtime, machine: Machine, { urn }: Named, opened: Opened): Acting {
+  return {
+    machine,
+    holder: runtime.holder,
+    signal: runtime.signal,
+    mask: masker(opened.config, opened.secretPaths),
+    report: (line) => runtime.log(urn, "progress", line),
+  };
+}
+
+const title = (machine: { name: string; target: string }, { definition, name }: Named) =>
+  `${machine.name} (${machine.target}), ${definition.type} ${name}`;
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+/** An error of a resource: host first, then resource, then what was tried and what came back. */
+function told(machine: Machine, it: Named, error: unknown, mask: (text: string) => string): string {
+  // A HostError names the host by itself.
+  const what =
+    error instanceof HostError
+      ? [error.what, ...(error.hint ? [`  ${error.hint}`] : [])].join("\n")
+      : messageOf(error);
+  return `${title(machine, it)}: ${mask(what)}`;
+}
+
+/** One failed key of `check`, by the path an operator can find. */
+export interface CheckFailure {
+  readonly property: string;
+  readonly reason: string;
+}
+
+/** Parses inputs strictly and fills in defaults. A key whose value is not known yet during preview is taken as it is. */
+export function check(
+  runtime: Runtime,
+  urn: string,
+  news: unknown,
+): { inputs: unknown; failures: CheckFailure[] } {
+  const { definition } = named(urn);
+  const { value, secretPaths } = unwrap(news);
+  const { host, ...config } = value as Record<string, unknown>;
+  const failures: CheckFailure[] = [];
+  if (typeof host !== "string" || !(host in runtime.inventory.hosts)) {
+    const known = Object.keys(runtime.inventory.hosts).join(", ") || "no host";
+    failures.push({
+      property: "host",
+      reason: `${JSON.stringify(host)} is not in gpuhost:hosts, which has ${known}`,
+    });
+  }
+  const parsed = definition.inputs.safeParse(config);
+  if (parsed.success) return { inputs: wrap({ host, ...parsed.data }, secretPaths), failures };
+  const unknowns = unknownPaths(config).map(pathText);
+  for (const { path, reason } of problems(parsed.error)) {
+    const property = pathText(path);
+    if (!unknowns.some((unknown) => unknown.startsWith(property))) failures.push({ property, reason });
+  }
+  return { inputs: news, failures };
+}
+
+/** What `up` would change, from state alone. */
+export function diff(
+  urn: string,
+  oldInputs: unknown,
+  oldProperties: unknown,
+  news: unknown,
+): readonly DetailedChange[] {
+  const { definition } = named(urn);
+  const state = open(definition, oldProperties);
+  const inputs = open(definition, oldInputs);
+  const wanted = open(definition, news);
+  return differ(
+    definition,
+    { host: inputs.host, inputs: inputs.config, applied: state.applied },
+    { host: wanted.host, inputs: wanted.config },
+  );
+}
+
+function masked(changes: readonly Change[], secretPaths: readonly Path[]) {
+  return changes.map(({ path, kind, want, have }) => {
+    const secret = touchesSecret(path, secretPaths);
+    return {
+      path: pathText(path),
+      kind,
+      ...(secret ? { want: "[secret]", have: "[secret]" } : { want, have }),
+    };
+  });
+}
+
+async function preview(runtime: Runtime, it: Named, opened: Opened, last: Config | undefined): Promise<void> {
+  const { host, config, secretPaths } = opened;
+  const operation = last ? "update" : "create";
+  const entry = {
+    host,
+    urn: it.urn,
+    type: it.definition.type,
+    operation,
+    adopted: [],
+    changes: [],
+    steps: [],
+  };
+  if (unknownPaths(config).length > 0) {
+    runtime.writePlan({ ...entry, note: "not compared: some inputs are known only after other resources" });
+    return;
+  }
+  const reach = await runtime.reach(host, { withinSeconds: previewSeconds, urn: it.urn });
+  if (reach.state !== "reachable") {
+    const why = reach.state === "absent" ? reach.reason : messageOf(reach.error);
+    if (reach.state === "unreachable")
+      await runtime.log(it.urn, "warning", `not compared with the host: ${why}`);
+    runtime.writePlan({ ...entry, note: `not compared: ${why}` });
+    return;
+  }
+  const subject = { definition: it.definition, claimant: claimantOf(it.urn), want: config, last };
+  const mask = masker(config, secretPaths);
+  const { changes, steps, adopted } = await plan(subject, reach.host).catch((error: unknown) => {
+    throw new Error(told(reach.host, it, error, mask), { cause: error });
+  });
+  if (adopted.length > 0) {
+    const fate = changes.length === 0 ? "already as wanted" : "some of it will change, see `npm run plan`";
+    await runtime.log(it.urn, "info", `takes over what is on ${host}: ${adopted.join(", ")} (${fate})`);
+  }
+  const secretsToo = masked(changes, secretPaths);
+  runtime.writePlan({
+    ...entry,
+    adopted,
+    changes: secretsToo,
+    steps: steps.map((step) => mask(shown(step))),
+  });
+}
+
+async function reachToChange(runtime: Runtime, it: Named, host: string): Promise<Machine> {
+  const reach = await runtime.reach(host, { withinSeconds: changeSeconds, urn: it.urn });
+  if (reach.state === "reachable") return reach.host;
+  const why = reach.state === "absent" ? reach.reason : messageOf(reach.error);
+  throw new Error(`${it.definition.type} ${it.name} on ${host}: ${why}`);
+}
+
+async function bringAbout(
+  runtime: Runtime,
+  it: Named,
+  news: unknown,
+  old?: { id: string; applied: Config | undefined; secretPaths: readonly Path[] },
+): Promise<State> {
+  const opened = open(it.definition, news);
+  const { host, config: want, secretPaths } = opened;
+  const last = old?.applied;
+  const machine = await reachToChange(runtime, it, host);
+  const id = old?.id ?? `${host}:${it.definition.id(want)}`;
+  let touched = false;
+  const subject = { definition: it.definition, claimant: claimantOf(it.urn), want, last };
+  try {
+    const converged: Converged = await converge(subject, {
+      ...acting(runtime, machine, it, opened),
+      onStep: () => {
+        touched = true;
+      },
+    });
+    if (converged.adopted.length > 0)
+      await runtime.log(it.urn, "info", `took over: ${converged.adopted.join(", ")}`);
+    const state = properties(it.definition, host, want, want, converged.observation.status);
+    return { id, inputs: news, properties: wrapState(state, secretPaths) };
+  } catch (error) {
+    const message = told(machine, it, error, masker(want, secretPaths));
+    if (!touched) throw new Error(message, { cause: error });
+    const tried = withLastItems(it.definition, want, last);
+    const marks = [...secretPaths, ...(old?.secretPaths ?? [])];
+    const state = properties(it.definition, host, want, tried, {});
+    throw new InitFailed(message, { id, inputs: news, properties: wrapState(state, marks) });
+  }
+}
+
+export async function create(
+  runtime: Runtime,
+  urn: string,
+  news: unknown,
+  isPreview: boolean,
+): Promise<State> {
+  const it = named(urn);
+  if (!isPreview) return await bringAbout(runtime, it, news);
+  await preview(runtime, it, open(it.definition, news), undefined);
+  return { id: "", inputs: news, properties: news };
+}
+
+export async function update(
+  runtime: Runtime,
+  urn: string,
+  old: { id: string; properties: unknown },
+  news: unknown,
+  isPreview: boolean,
+): Promise<State> {
+  const it = named(urn);
+  const state = open(it.definition, old.properties);
+  if (!isPreview) return await bringAbout(runtime, it, news, { id: old.id, ...state });
+  await preview(runtime, it, open(it.definition, news), state.applied ?? state.config);
+  return { id: old.id, inputs: news, properties: news };
+}
+
+/**
+ * Reads what is really there. Both inputs and properties show reality, `applied` stays. A resource of which nothing is left
+ * on the host stays in the state as empty, since dropping it would take the drift along with it; `undefined` answers only an
+ * import that finds nothing.
+ */
+export async function read(runtime: Runtime, urn: string, state: State): Promise<State | undefined> {
+  const it = named(urn);
+  const { definition } = it;
+  const empty = (value: unknown) => !value || Object.keys(value).length === 0;
+  const isImport = empty(state.inputs) && empty(state.properties);
+  const imported = isImport ? fromId(definition, state.id) : undefined;
+  const opened = open(definition, empty(state.inputs) ? state.properties : state.inputs);
+  const { applied, secretPaths: stateSecrets } = open(definition, state.properties);
+  const host = imported?.host ?? opened.host;
+  const want = imported?.config ?? applied ?? opened.config;
+  if (runtime.inventory.hosts[host]?.retire === "gone") return state;
+  const reach = await runtime.reach(host, { withinSeconds: readSeconds, urn });
+  if (reach.state === "unreachable") throw new InitFailed(messageOf(reach.error), state);
+  let seen: Awaited<ReturnType<typeof observe>>;
+  try {
+    seen = reach.state === "absent" ? undefined : await observe(definition, reach.host, want, want);
+  } catch (error) {
+    if (reach.state === "absent") throw error;
+    const mask = masker(want, [...opened.secretPaths, ...stateSecrets]);
+    throw new InitFailed(`could not look: ${told(reach.host, it, error, mask)}`, state);
+  }
+  if (!seen && imported) return undefined;
+  const there = seen?.config ?? {};
+  const secretPaths = [...opened.secretPaths, ...stateSecrets];
+  return {
+    id: state.id,
+    inputs: wrapState({ host, ...there }, secretPaths),
+    properties: wrapState(
+      properties(definition, host, there, imported ? there : want, seen?.status),
+      secretPaths,
+    ),
+  };
+}
+
+/** Takes the resource off its host. A host that is gone is forgotten, one that nobody knows is an error with two ways out. */
+export async function remove(
+  runtime: Runtime,
+  urn: string,
+  id: string,
+  oldProperties: unknown,
+): Promise<void> {
+  const it = named(urn);
+  const opened = open(it.definition, oldProperties);
+  const { host } = opened;
+  const known = runtime.inventory.hosts[host];
+  if (!known) {
+    throw new Error(
+      `${it.definition.type} ${it.name} (${id}) is to be removed, but gpuhost:hosts has no ${host}. Put its entry back with\n` +
+        "  retire: true   to have our parts removed from the machine over SSH, or\n" +
+        "  retire: gone   if the machine does not exist any more; then run `up` again and delete the entry after it.",
+    );
+  }
+  if (known.retire === "gone") {
+    await runtime.log(
+      urn,
+      "warning",
+      `${host} is gone: ${it.definition.type} ${it.name} is forgotten, nothing was removed`,
+    );
+    return;
+  }
+  const reach = await runtime.reach(host, { withinSeconds: changeSeconds, urn });
+  if (reach.state === "absent") return;
+  if (reach.state === "unreachable") throw reach.error;
+  const last = opened.applied ?? opened.config;
+  try {
+    await dismantle(
+      { definition: it.definition, claimant: claimantOf(urn), last },
+      acting(runtime, reach.host, it, { ...opened, config: last }),
+    );
+  } catch (error) {
+    throw new Error(told(reach.host, it, error, masker(last, opened.secretPaths)), { cause: error });
+  }
+}

@@ -1,0 +1,56 @@
+import { writeFileSync } from "node:fs";
+import ora from "ora";
+import { asJson, asJunit, asMarkdown, asText } from "#checks/report.ts";
+import { exitCode, type Report } from "#checks/result.ts";
+import { UsageError } from "./arguments.ts";
+
+/** Options of every command that ends with a report. */
+export const reportOptions = {
+  json: { type: "boolean" },
+  junit: { type: "string" },
+  markdown: { type: "string" },
+  deep: { type: "boolean" },
+} as const;
+
+export const reportUsage = "[--json] [--junit FILE] [--markdown FILE]";
+
+interface ReportFlags {
+  readonly json?: boolean | undefined;
+  readonly junit?: string | undefined;
+  readonly markdown?: string | undefined;
+  readonly deep?: boolean | undefined;
+}
+
+/** Refuses `--deep`, which is promised and not there yet, rather than looking less closely than asked. */
+export function refuseDeep({ deep }: ReportFlags): void {
+  if (deep) throw new UsageError("--deep (hash every downloaded file again) is not there yet; leave it out");
+}
+
+/** Prints a report and writes the files that were asked for; the exit code to end with. */
+export function printReport(report: Report, { json, junit, markdown }: ReportFlags): number {
+  process.stdout.write(json ? asJson(report) : asText(report));
+  if (junit) writeFileSync(junit, asJunit(report));
+  if (markdown) writeFileSync(markdown, asMarkdown(report));
+  return exitCode(report);
+}
+
+/** What goes on, on stderr: a spinner on a terminal, plain lines elsewhere. */
+export interface Voice {
+  /** Replaces what is going on. */
+  now(text: string): void;
+  /** Leaves a line. */
+  done(text: string): void;
+  stop(): void;
+}
+
+export function voice(): Voice {
+  if (!process.stderr.isTTY) {
+    return { now: (text) => console.error(text), done: (text) => console.error(text), stop: () => undefined };
+  }
+  const spinner = ora({ stream: process.stderr, discardStdin: false });
+  return {
+    now: (text) => void spinner.start(text),
+    done: (text) => void spinner.succeed(text),
+    stop: () => void spinner.stop(),
+  };
+}

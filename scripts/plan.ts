@@ -1,0 +1,37 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { planned, planText } from "#checks/plan.ts";
+import { ensurePulumi } from "#toolchain/install.ts";
+import { readArguments } from "./arguments.ts";
+import { main } from "./main.ts";
+import { voice } from "./output.ts";
+import { preview } from "./preview.ts";
+
+const options = { json: { type: "boolean" }, refresh: { type: "boolean", short: "r" } } as const;
+
+await main("npm run plan <stack> -- [--refresh] [--json]", async () => {
+  const { stack, values } = readArguments(options);
+  await ensurePulumi();
+  const say = voice();
+  const folder = mkdtempSync(join(tmpdir(), "gpu-hosts-plan-"));
+  const file = join(folder, "plan.jsonl");
+  try {
+    writeFileSync(file, "", { mode: 0o600 });
+    say.now(`pulumi preview of ${stack}; the hosts are looked at, not changed`);
+    const { steps, warnings } = await preview(stack, {
+      refresh: values.refresh,
+      env: { GPU_HOSTS_PLAN: file },
+    });
+    const plan = planned(readFileSync(file, "utf8"), steps);
+    say.stop();
+    for (const warning of warnings) console.error(warning);
+    process.stdout.write(
+      values.json ? `${JSON.stringify({ stack, resources: plan }, undefined, 2)}\n` : planText(plan),
+    );
+    return 0;
+  } finally {
+    say.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

@@ -1,0 +1,53 @@
+import { ensurePulumi } from "#toolchain/install.ts";
+import { readArguments, UsageError } from "./arguments.ts";
+import { main } from "./main.ts";
+import { voice } from "./output.ts";
+import { preview } from "./preview.ts";
+import { projectOf, pulumiInTerminal } from "./pulumi.ts";
+import { recover } from "./recovery.ts";
+import { targetsOf } from "./targets.ts";
+
+const options = {
+  host: { type: "string" },
+  yes: { type: "boolean", short: "y" },
+  refresh: { type: "boolean", short: "r" },
+  diff: { type: "boolean" },
+} as const;
+
+const usage = "npm run up <stack> -- [--host NAME] [--yes] [--refresh] [--diff]";
+
+await main(usage, async () => {
+  const { stack, values } = readArguments(options);
+  await ensurePulumi();
+  const project = projectOf(stack);
+  await recover(project, stack, (line) => console.error(line));
+  const { host, ...flags } = values;
+  const passed = Object.entries(flags).flatMap(([name, given]) => (given ? [`--${name}`] : []));
+  const targets = host === undefined ? [] : await targetsOn(host, stack);
+  // A host that fails must not leave the others half done.
+  return await pulumiInTerminal(project, [
+    "up",
+    "--stack",
+    stack,
+    "--continue-on-error",
+    ...passed,
+    ...targets,
+  ]);
+});
+
+/** Only what is on the host: a service whose leader is elsewhere gets its leader changed by the next whole `up`. */
+async function targetsOn(host: string, stack: string): Promise<string[]> {
+  const say = voice();
+  try {
+    say.now(`looking up what ${stack} has on ${host}`);
+    const { steps } = await preview(stack);
+    const targets = targetsOf(host, steps);
+    if (targets.length > 0) return targets.flatMap((urn) => ["--target", urn]);
+    const hosts = [...new Set(steps.flatMap((step) => (step.host === undefined ? [] : [step.host])))];
+    throw new UsageError(
+      `${stack} has nothing on ${host}; it has parts on: ${hosts.join(", ") || "no host"}`,
+    );
+  } finally {
+    say.stop();
+  }
+}

@@ -1,0 +1,230 @@
+import { expect, test } from "vitest";
+import { ConfigurationError, parseConfiguration } from "./config.ts";
+
+const sha = "a".repeat(64);
+const revision = "0123456789abcdef0123456789abcdef01234567";
+const linux = (address: string) => ({ platform: "linux", address });
+const hosts = { rack1: linux("10.0.0.11"), rack2: linux("10.0.0.12") };
+const model = { repo: "tiny/tiny-GGUF", revision, files: { "tiny.gguf": sha } };
+const big = { engine: "llamacpp", leader: "rack1", workers: ["rack2"], model, apiKey: "only-for-tests-0123" };
+const nothing = {
+  credentials: undefined,
+  refreshBeforeUpdate: undefined,
+  mirrors: undefined,
+  base: undefined,
+};
+
+/** The lines of the one error that a configuration is refused with. */
+function refused(raw: { [key: string]: unknown }): string[] {
+  try {
+    parseConfiguration({ ...nothing, hosts, services: {}, ...raw });
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return error.message
+      .split("\n")
+      .slice(1)
+      .map((line) => line.trim());
+  }
+  return [];
+}
+const service = (changes: object) => refused({ services: { big: { ...big, ...changes } } });
+
+test("defaults are filled in", () => {
+  const { services, mirrors, base } = parseConfiguration({ ...nothing, hosts, services: { big } });
+  expect(services.big).toMatchObject({
+    port: 8080,
+    rpcPort: 50052,
+    memberPort: 50062,
+    gpuLayers: "auto",
+    listen: "lan",
+  });
+  expect(mirrors.hub).toBe("https://huggingface.co");
+  expect(base.heldPackages).toContain("nvidia-");
+});
+
+test("an empty stack is fine", () => {
+  expect(refused({ hosts: undefined, services: undefined })).toEqual([]);
+});
+
+test.each<[string, { [key: string]: unknown }, string[]]>([
+  ["hosts that are a list", { hosts: [] }, ["hosts: must be a map, is a list"]],
+  [
+    "a misspelt key",
+    { hosts: { rack1: { ...linux("10.0.0.11"), prot: 2222 } } },
+    ["hosts.rack1.prot: is not a known key; did you mean port?"],
+  ],
+  [
+    "an unknown key with nothing near",
+    { mirrors: { debian: "http://x" } },
+    ["mirrors.debian: is not a known key; known here: hub"],
+  ],
+  [
+    "a wrong type",
+    { hosts: { rack1: { ...linux("10.0.0.11"), port: "22" } } },
+    ["hosts.rack1.port: must be a number, is a text"],
+  ],
+  [
+    "a number where YAML needs quotes",
+    { hosts: { rack1: { ...linux("10.0.0.11"), user: 1000 } } },
+    ["hosts.rack1.user: must be a text, is a number; put it in quotes"],
+  ],
+  [
+    "a missing key",
+    { hosts: { rack1: { platform: "linux" } } },
+    ["hosts.rack1.address: is missing: DNS name, IPv4 or IPv6 address that your machine reaches over SSH."],
+  ],
+  [
+    "a wrong choice",
+    { hosts: { rack1: { ...linux("10.0.0.11"), platform: "windows" } } },
+    ['hosts.rack1.platform: must be "linux", is "windows"'],
+  ],
+  [
+    "a bad host name",
+    { hosts: { "Rack 1": linux("10.0.0.11") } },
+    ["hosts.Rack 1: a host name is lower case letters, digits and inner hyphens"],
+  ],
+  [
+    "credentials of a host that is not there",
+    { credentials: { rack11: { sudoPassword: "x" } } },
+    ["credentials.rack11: is no host of gpuhost:hosts; did you mean rack1?"],
+  ],
+  [
+    "commands for a host that is not there",
+    { base: { extraCommands: { nas: [] } } },
+    ["base.extraCommands.nas: is no host of gpuhost:hosts; known here: rack1, rack2"],
+  ],
+  [
+    "one machine under two names",
+    { hosts: { rack1: linux("10.0.0.11"), one: linux("10.0.0.11") } },
+    ["hosts.one.address: is the same machine as rack1; give a machine one name"],
+  ],
+  [
+    "a service with a name that no unit can have",
+    { services: { "Big!": big } },
+    ["services.Big!: a service's name is up to 40 lower case letters, digits and inner hyphens"],
+  ],
+  [
+    "an unknown engine",
+    { services: { big: { engine: "lama" } } },
+    ['services.big.engine: must be "llamacpp", is "lama"'],
+  ],
+  ["no engine", { services: { big: {} } }, ['services.big.engine: is missing; it must be "llamacpp"']],
+])("%s is refused", (_what, raw, expected) => {
+  expect(refused(raw)).toEqual(expected);
+});
+
+test.each<[string, object, string[]]>([
+  [
+    "a worker that is no host",
+    { workers: ["rakc2"] },
+    ["services.big.workers[0]: rakc2 is no host of gpuhost:hosts; did you mean rack2?"],
+  ],
+  [
+    "a worker that is listed twice",
+    { workers: ["rack2", "rack2"] },
+    ["services.big.workers[1]: rack2 is listed already as workers[0]; a machine has one part in a service"],
+  ],
+  [
+    "a leader among its workers",
+    { workers: ["rack1"] },
+    ["services.big.workers[0]: rack1 is the leader already; a machine has one part in a service"],
+  ],
+  ["a port out of range", { port: 70000 }, ["services.big.port: must be at most 65535, is 70000"]],
+  ["a port that is a fraction", { port: 80.5 }, ["services.big.port: must be a whole number, is a number"]],
+  [
+    "a word for layers",
+    { gpuLayers: "most" },
+    ['services.big.gpuLayers: must be a number or "auto" or "all"'],
+  ],
+  [
+    "a branch as revision",
+    { model: { ...model, revision: "main" } },
+    ["services.big.model.revision: must be a full commit hash of 40 hex digits, because a branch may move"],
+  ],
+  [
+    "a repository without revision",
+    { model: { repo: "a/b", files: model.files } },
+    ["services.big.model.revision: is missing: the full commit hash of the repository"],
+  ],
+  [
+    "a hub model and an address at once",
+    { model: { ...model, url: "http://x/y" } },
+    ["services.big.model.url: stands beside repo or revision; write either the hub's two or url"],
+  ],
+  [
+    "a hash that is none",
+    { model: { ...model, files: { "tiny.gguf": "beef" } } },
+    ["services.big.model.files.tiny.gguf: must be a SHA-256 of 64 lower case hex digits"],
+  ],
+  ["no file", { model: { ...model, files: {} } }, ["services.big.model.files: needs at least one file"]],
+  [
+    "the SSH port as the API's",
+    { port: 22 },
+    ["services.big.port: port 22 on rack1 is taken by SSH (hosts.rack1.port); choose another"],
+  ],
+  [
+    "two ports of a worker in one",
+    { memberPort: 50052 },
+    [
+      "services.big.memberPort: port 50052 on rack2 is taken by the RPC worker of big (services.big.rpcPort); choose another",
+    ],
+  ],
+  [
+    "a LAN service without a key",
+    { apiKey: undefined },
+    [
+      "services.big.apiKey: is missing, and the API would be open to everyone who reaches rack1; " +
+        "set apiKey, or `listen: local`, or `open: true` if you mean it",
+    ],
+  ],
+  ["a local service without a key", { apiKey: undefined, listen: "local" }, []],
+  ["an open service", { apiKey: undefined, open: true }, []],
+])("%s: the lines are right", (_what, changes, expected) => {
+  expect(service(changes)).toEqual(expected);
+});
+
+test("a key never shows in a line", () => {
+  const lines = service({ apiKey: "tooshort secret" });
+  expect(lines).toHaveLength(2);
+  expect(lines.join()).not.toContain("secret");
+});
+
+test("all problems come at once, also across hosts of a service that is wrong in itself", () => {
+  const services = {
+    big: { ...big, workers: ["rakc2"], port: "x" },
+    small: { ...big, workers: [], leader: "rack2" },
+  };
+  expect(refused({ hosts: { ...hosts, Bad: {} }, services })).toEqual([
+    "hosts.Bad: a host name is lower case letters, digits and inner hyphens",
+    'hosts.Bad.platform: is missing; it must be "linux"',
+    "hosts.Bad.address: is missing: DNS name, IPv4 or IPv6 address that your machine reaches over SSH.",
+    "services.big.port: must be a number, is a text",
+    "services.big.workers[0]: rakc2 is no host of gpuhost:hosts; did you mean rack2?",
+  ]);
+});
+
+test("services on one host that clash in port or version are refused", () => {
+  const build = { packages: { "llama.cpp": "1:0.7.0" } };
+  const services = { big, small: { ...big, leader: "rack1", workers: [], build } };
+  expect(refused({ services })).toEqual([
+    "services.small.port: port 8080 on rack1 is taken by the API of big (services.big.port); choose another",
+    "services.small.build.packages.llama.cpp: rack1 would get 1:0.7.0, but big asks for any there; write the same in both",
+  ]);
+});
+
+test("a retired host serves nothing", () => {
+  expect(
+    refused({ hosts: { ...hosts, rack2: { ...hosts.rack2, retire: true } }, services: { big } }),
+  ).toEqual([
+    "services.big.workers[0]: rack2 is being retired; take it out of the service, or take out hosts.rack2.retire",
+  ]);
+});
+
+test("the machines of a group need IPv4 addresses", () => {
+  const named = { ...hosts, rack2: linux("rack2.example.net") };
+  expect(refused({ hosts: named, services: { big } })).toEqual([
+    "services.big.workers[0]: the machines of a group know each other by IPv4 address, and rack2 has rack2.example.net; set hosts.rack2.groupAddress",
+  ]);
+  const cured = { ...named, rack2: { ...named.rack2, groupAddress: "10.0.0.12" } };
+  expect(refused({ hosts: cured, services: { big } })).toEqual([]);
+});

@@ -1,0 +1,76 @@
+import * as pulumi from "@pulumi/pulumi";
+import { LinuxHost } from "#components/linux-host/linux-host.ts";
+import { Llamacpp } from "#components/llamacpp/llamacpp.ts";
+import type { EngineArgs, ServedModel, ServingHost } from "#components/serving-host.ts";
+import { type Announced, announceOutages } from "./announce.ts";
+import {
+  type Configuration,
+  ConfigurationError,
+  namespaces,
+  parseConfiguration,
+  placement,
+  type RawConfiguration,
+  type Service,
+} from "./config.ts";
+import { curlLine } from "./outputs.ts";
+import { groupAddress, openings } from "./topology.ts";
+
+type Component = new (name: string, args: EngineArgs<Service>) => ServedModel;
+
+/** The component of each engine. */
+const components: Readonly<Record<Service["engine"], Component>> = { llamacpp: Llamacpp };
+
+/** Refuses a wrong configuration before anything is declared, so that no host is touched. */
+function readConfiguration(): Configuration {
+  const read = ([key, namespace]: [string, string]) => [key, new pulumi.Config(namespace).getObject(key)];
+  const raw = Object.fromEntries(Object.entries(namespaces).map(read)) as RawConfiguration;
+  try {
+    return parseConfiguration(raw);
+  } catch (error) {
+    // A stack trace tells an operator nothing.
+    throw error instanceof ConfigurationError ? new pulumi.RunError(error.message) : error;
+  }
+}
+
+/** The base of every machine that stays, with what the services on it open. */
+function declareHosts({ hosts, credentials, services, base }: Configuration): Record<string, ServingHost> {
+  const placements = Object.entries(services).map(([name, service]) => [name, placement(service)] as const);
+  const open = openings({ hosts, placements: Object.fromEntries(placements) });
+  const serving: Record<string, ServingHost> = {};
+  for (const [name, entry] of Object.entries(hosts)) {
+    if (entry.retire) continue;
+    const args = {
+      packages: base.packages,
+      heldPackages: base.heldPackages,
+      openings: open[name] ?? [],
+      extraCommands: base.extraCommands[name] ?? [],
+      login: { ...entry, ...credentials[name] },
+    };
+    const parts = entry.base ? new LinuxHost(name, args).parts : [];
+    serving[name] = { name, address: entry.address, groupAddress: groupAddress(entry), base: parts };
+  }
+  return serving;
+}
+
+/** Every service, and what the stack tells of it: `services`, and a secret `<service>-apiKey` for each that has a key. */
+function declareServices({ services, mirrors }: Configuration, hosts: Record<string, ServingHost>) {
+  const served: Record<string, Announced & { readonly [key: string]: unknown }> = {};
+  const keys: Record<string, pulumi.Output<string>> = {};
+  for (const [name, service] of Object.entries(services)) {
+    const { url, model, units, generation } = new components[service.engine](name, {
+      service,
+      hosts,
+      hub: mirrors.hub,
+    });
+    const curl = curlLine(pulumi.getStack(), name, { url, model, secured: service.apiKey !== undefined });
+    served[name] = { engine: service.engine, url, model, generation, units, curl };
+    if (service.apiKey) keys[`${name}-apiKey`] = pulumi.secret(service.apiKey);
+  }
+  void announceOutages(served);
+  return { services: served, ...keys };
+}
+
+const configuration = readConfiguration();
+
+// biome-ignore lint/style/noDefaultExport: Pulumi takes outputs whose names are computed from a default export only
+export default declareServices(configuration, declareHosts(configuration));

@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { aptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
+import { type AptRepository, startAptRepository } from "./apt-repository.ts";
+import { type Bench, benchOn } from "./bench.ts";
+import { describeLab } from "./describe-lab.ts";
+import type { ExecOptions } from "./host.ts";
+import { type Lab, startLab } from "./lab.ts";
+
+describeLab("AptPackages", () => {
+  let lab: Lab;
+  let bench: Bench;
+  let repository: AptRepository;
+  const on = (command: string, options?: ExecOptions) => lab.host("alpha").exec(command, options);
+  const installed = async () =>
+    (await on(`dpkg -l 'lab-*' 2>/dev/null | awk '/^ii/ { print $2 "=" $3 }'`)).trim().split("\n");
+
+  beforeAll(async () => {
+    lab = await startLab({ hosts: [{ name: "alpha", release: "bookworm" }] });
+    repository = await startAptRepository(lab.gateway);
+    await repository.publish([
+      { name: "lab-tool", version: "1.0", depends: "lab-lib" },
+      { name: "lab-tool", version: "2.0", depends: "lab-lib" },
+      { name: "lab-lib", version: "1.0" },
+      { name: "lab-user", version: "1.0", depends: "lab-tool" },
+      { name: "lab-either", version: "1.0", depends: "lab-tool | lab-alt" },
+      { name: "lab-alt", version: "1.0" },
+      { name: "lab-orphan", version: "1.0", depends: "lab-lib" },
+      { name: "lab-extra", version: "1.0", depends: "lab-extra-lib" },
+      { name: "lab-extra-lib", version: "1.0" },
+      { name: "lab-rival", version: "1.0", conflicts: "lab-alt" },
+      { name: "lab-slow", version: "1.0", postinst: "test -e /run/lab-may-configure" },
+    ]);
+    await on("cat > /etc/apt/keyrings/lab.asc", { input: repository.key });
+    await on("cat > /etc/apt/sources.list.d/lab.sources", {
+      input: `Types: deb\nURIs: ${repository.url}\nSuites: /\nSigned-By: /etc/apt/keyrings/lab.asc\n`,
+    });
+    bench = await benchOn(lab.host("alpha"));
+  });
+
+  afterAll(async () => {
+    await bench?.close();
+    await repository?.close();
+    await lab?.stop();
+  });
+
+  test("bare → installed → clean → removed by hand → seen → repaired → item dropped → removed", async () => {
+    const life = bench.live(aptPackages);
+    await life.up({ packages: { "lab-tool": "1.0", "lab-alt": "any" } });
+    expect(await installed()).toEqual(["lab-alt=1.0", "lab-lib=1.0", "lab-tool=1.0"]);
+    expect(await life.up({ packages: { "lab-tool": "1.0", "lab-alt": "any" } })).toEqual([]);
+
+    await on("apt-get remove -qq -y lab-alt; apt-get install -qq -y lab-tool=2.0");
+    expect(await life.drift()).toEqual(['packages["lab-tool"]', 'packages["lab-alt"]']);
+    await life.up({ packages: { "lab-tool": "1.0", "lab-alt": "any" } });
+    expect(await installed()).toEqual(["lab-alt=1.0", "lab-lib=1.0", "lab-tool=1.0"]);
+
+    await life.up({ packages: { "lab-tool": "any" } });
+    expect(await installed()).toEqual(["lab-lib=1.0", "lab-tool=1.0"]);
+    await life.destroy();
+    expect(await installed()).toEqual([""]);
+  });
+
+  test("removal spares what was there before, what others need and orphans that are not ours", async () => {
+    await on("apt-get install -qq -y lab-alt lab-orphan && apt-mark auto lab-orphan");
+    const life = bench.live(aptPackages);
+    await life.up({
+      packages: { "lab-tool": "any", "lab-alt": "any", "lab-lib": "any", "lab-extra": "any" },
+    });
+    await on("apt-get install -qq -y lab-user");
+    await life.up({ packages: { "lab-lib": "any", "lab-extra": "any" } });
+    // lab-tool is needed by lab-user, which somebody installed since.
+    expect(await installed()).toEqual([
+      "lab-alt=1.0",
+      "lab-extra=1.0",
+      "lab-extra-lib=1.0",
+      "lab-lib=1.0",
+      "lab-orphan=1.0",
+      "lab-tool=2.0",
+      "lab-user=1.0",
+    ]);
+    expect(await on("apt-mark showauto lab-tool")).toBe("lab-tool\n");
+    expect(life.said.join()).toContain("lab-tool stays");
+    await on("apt-get remove -qq -y lab-user");
+    await life.destroy();
+    expect(await installed()).toEqual(["lab-alt=1.0", "lab-lib=1.0", "lab-orphan=1.0", "lab-tool=2.0"]);
+    expect(await on("apt-mark showauto 'lab-*'")).toBe("lab-lib\nlab-orphan\nlab-tool\n");
+    await on("apt-get remove -qq -y 'lab-*'");
+  });
+
+  test("of two of ours that can stand in for each other, one stays for whom needs either", async () => {
+    const life = bench.live(aptPackages);
+    await life.up({ packages: { "lab-tool": "any", "lab-alt": "any" } });
+    await on("apt-get install -qq -y lab-either");
+    await life.destroy();
+    expect((await installed()).length).toBeLessThan(4);
+    expect(
+      await on("apt-get check -qq 2>&1; dpkg -s lab-either | grep -c '^Status: install ok installed'"),
+    ).toBe("1\n");
+    await on("apt-get remove -qq -y 'lab-*'");
+  });
+
+  test("an interrupted dpkg is finished first", async () => {
+    const life = bench.live(aptPackages);
+    const wants = { packages: { "lab-slow": "any" } };
+    await expect(life.up(wants)).rejects.toThrow(/lab-slow/);
+    expect(await life.drift()).toEqual(['packages["lab-slow"]']);
+    await on("touch /run/lab-may-configure");
+    await life.up(wants);
+    expect(await installed()).toEqual(["lab-slow=1.0"]);
+    await life.destroy();
+    expect(await installed()).toEqual([""]);
+  });
+
+  test("what cannot be installed is explained", async () => {
+    const life = bench.live(aptPackages);
+    await expect(life.up({ packages: { "lab-nosuch": "any" } })).rejects.toThrow(
+      /lab-nosuch: in none of the lists/,
+    );
+    await expect(life.up({ packages: { "lab-tool": "9.9" } })).rejects.toThrow(
+      /lab-tool: offered are 2.0 1.0/,
+    );
+    await on("apt-get install -qq -y lab-alt");
+    await expect(life.up({ packages: { "lab-rival": "any" } })).rejects.toThrow(/it would remove lab-alt/);
+    expect(await installed()).toEqual(["lab-alt=1.0"]);
+    await life.destroy();
+    await on("apt-get remove -qq -y lab-alt");
+  });
+
+  test("another package manager is waited for and named", async () => {
+    const life = bench.live(aptPackages);
+    await on("systemd-run -q sh -c 'exec 9>/var/lib/dpkg/lock-frontend; exec sleep 5.5'");
+    await life.up({ packages: { "lab-alt": "any" } });
+    expect(life.said.join("\n")).toMatch(/waiting for apt to be free: held by sleep 5.5 \(pid \d+\)/);
+    await life.destroy();
+  });
+
+  test("a new version that the lists do not know yet is found", async () => {
+    await repository.publish([{ name: "lab-tool", version: "3.0" }]);
+    const life = bench.live(aptPackages);
+    await life.up({ packages: { "lab-tool": "3.0" } });
+    expect(await installed()).toEqual(["lab-tool=3.0"]);
+    await life.destroy();
+  });
+});

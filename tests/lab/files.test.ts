@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Engine, startEngine, urnOf } from "#tests/support/engine.ts";
+import { describeLab } from "./describe-lab.ts";
+import { type Lab, startLab } from "./lab.ts";
+
+let lab: Lab;
+let engine: Engine;
+const urn = urnOf("Files", "base");
+const on = (command: string) => lab.host("alpha").exec(command);
+const wanted = (files: Record<string, unknown>) => ({ host: "alpha", files });
+
+async function checked(news: Record<string, unknown>) {
+  const { inputs, failures } = await engine.check(urn, news);
+  expect(failures).toEqual([]);
+  return inputs;
+}
+
+describeLab("files on a host", () => {
+  beforeAll(async () => {
+    lab = await startLab({ hosts: [{ name: "alpha", release: "bookworm" }] });
+    const { address, hostKey, identityFile } = lab.host("alpha");
+    engine = await startEngine({
+      hosts: JSON.stringify({ alpha: { platform: "linux", address, hostKey, identityFile } }),
+    });
+  });
+
+  afterAll(async () => {
+    await engine?.stop();
+    await lab?.stop();
+  });
+
+  test("bare → made → clean → changed by hand → seen → repaired → item dropped → removed", async () => {
+    await on("echo before > /etc/motd; chmod 0600 /etc/motd");
+    const inputs = await checked(
+      wanted({
+        "/etc/lab": { directory: true, mode: "0750" },
+        "/etc/lab/a": { content: 'it\'s $HOME\n\\0 "quoted"\n' },
+        "/etc/lab/link": { symlink: "a" },
+        "/etc/motd": { content: "ours\n" },
+      }),
+    );
+    const made = await engine.create(urn, inputs);
+    expect(made.id).toBe("alpha:/etc/lab");
+    expect(await on("cat /etc/lab/link; stat -c %a:%U /etc/lab /etc/lab/a; cat /etc/motd")).toBe(
+      'it\'s $HOME\n\\0 "quoted"\n750:root\n644:root\nours\n',
+    );
+
+    const read = await engine.read(urn, made);
+    expect(read.inputs).toEqual(inputs);
+    expect((await engine.diff(urn, read, inputs)).keys).toEqual([]);
+
+    await on("echo edited > /etc/lab/a; chmod 0700 /etc/lab; rm /etc/motd");
+    const drifted = await engine.read(urn, made);
+    expect((await engine.diff(urn, drifted, inputs)).keys.sort()).toEqual([
+      'files["/etc/lab"].mode',
+      'files["/etc/lab/a"].content',
+      'files["/etc/motd"]',
+    ]);
+    expect(drifted.properties.applied).toEqual(made.properties.applied);
+
+    const repaired = await engine.update(urn, drifted, inputs);
+    expect((await engine.read(urn, repaired)).inputs).toEqual(inputs);
+
+    const fewer = await checked(
+      wanted({ "/etc/lab": { directory: true, mode: "0750" }, "/etc/lab/a": { content: "x" } }),
+    );
+    const dropped = await engine.update(urn, repaired, fewer);
+    expect(await on("ls /etc/lab; stat -c %a /etc/motd; cat /etc/motd")).toBe("a\n600\nbefore\n");
+
+    await engine.delete(urn, dropped);
+    expect(
+      await on(
+        "ls -d /etc/lab 2>&1 | grep -c 'No such'; ls /var/lib/gpu-hosts/owners /var/lib/gpu-hosts/owners/files",
+      ),
+    ).toBe("1\n/var/lib/gpu-hosts/owners:\nfiles\n\n/var/lib/gpu-hosts/owners/files:\n");
+  });
+});

@@ -1,0 +1,254 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { pathText } from "#provider/compare.ts";
+import type { Config } from "#provider/resource.ts";
+import { systemdService } from "#provider/resources/systemd-service/systemd-service.ts";
+import { type Life, startLife } from "#tests/support/life.ts";
+import { describeLab } from "./describe-lab.ts";
+
+describeLab("SystemdService", () => {
+  let life: Life;
+  const on = (command: string) => life.host.exec(command);
+  const unit = (exec = "/bin/sleep 1000", more = "") =>
+    `[Unit]\nDescription=Demo\n[Service]\nExecStart=${exec}\n${more}\n[Install]\nWantedBy=multi-user.target\n`;
+  const demo = (more: Config = {}): Config => ({ name: "demo.service", unit: unit(), ...more });
+  const up = (want: Config, last?: Config) => life.up(systemdService, want, last);
+  const drift = async (want: Config, last = want) =>
+    (await life.plan(systemdService, want, last)).changes.map(({ path }) => pathText(path)).sort();
+  const pid = async () => (await on("systemctl show demo --property=MainPID --value")).trim();
+  const environmentOf = async () => await on(`tr '\\0' '\\n' < /proc/${await pid()}/environ`);
+
+  beforeAll(async () => {
+    life = await startLife("bookworm");
+  });
+  afterAll(async () => {
+    await life?.stop();
+  });
+  beforeEach(async () => {
+    await on(`systemctl stop demo.service 2>/dev/null
+      rm -rf /etc/systemd/system/demo.service* /etc/gpu-hosts /run/gpu-hosts /var/lib/gpu-hosts/owners
+      systemctl daemon-reload; systemctl reset-failed; true`);
+  });
+
+  test("bare → made → clean second run → removed without a trace", async () => {
+    const traces = () =>
+      on("find /etc/systemd /etc/gpu-hosts /var/lib/gpu-hosts -not -type d 2>/dev/null | sort");
+    const before = await traces();
+    const want = demo({ environment: { GREETING: 'a "b" $c \\d `e`' }, restartOn: { package: "1.0" } });
+    const made = await up(want);
+    expect(made.observation.status?.state).toBe("active (running)");
+    expect(await environmentOf()).toContain('GREETING=a "b" $c \\d `e`\n');
+    expect(await on("stat -c '%a %U' /etc/gpu-hosts/env/demo.service.env; systemctl is-enabled demo")).toBe(
+      "600 root\nenabled\n",
+    );
+    const running = await pid();
+    expect((await up(want, want)).steps).toEqual([]);
+    expect(await pid()).toBe(running);
+    await life.down(systemdService, want);
+    expect(await life.observe(systemdService, want)).toBeUndefined();
+    expect(await traces()).toBe(before);
+    expect(await on("ls -d /etc/gpu-hosts /etc/systemd/system/demo* 2>/dev/null; true")).toBe("");
+  });
+
+  test("what somebody changed by hand is named and repaired", async () => {
+    const want = demo({ environment: { A: "1" }, dropIns: { "10-nice.conf": "[Service]\nNice=5\n" } });
+    await up(want);
+    const cases: readonly (readonly [string, readonly string[]])[] = [
+      ["systemctl stop demo", ["running"]],
+      ["systemctl disable demo", ["enabled"]],
+      ["echo '# edited' >> /etc/systemd/system/demo.service", ["pending.reload", "unit"]],
+      [
+        "echo >> /etc/systemd/system/demo.service.d/10-nice.conf; systemctl daemon-reload",
+        ['dropIns["10-nice.conf"]'],
+      ],
+      [
+        "printf '[Service]\\nNice=1\\n' > /etc/systemd/system/demo.service.d/override.conf; systemctl daemon-reload",
+        ['dropIns["override.conf"]'],
+      ],
+      ["sed -i 's/^A=.*/A=2/' /etc/gpu-hosts/env/demo.service.env", ["environment.A"]],
+      ["chmod 644 /etc/gpu-hosts/env/demo.service.env", ["pending.files"]],
+      [
+        "touch -d '1 hour' /etc/systemd/system/demo.service; systemctl daemon-reload; touch -d '2 hours' /etc/systemd/system/demo.service",
+        ["pending.reload"],
+      ],
+      ["rm /etc/systemd/system/demo.service; systemctl mask demo", ["enabled", "pending.unit", "unit"]],
+    ];
+    for (const [command, seen] of cases) {
+      await on(command);
+      expect({ command, seen: await drift(want) }).toEqual({ command, seen });
+      await up(want, want);
+      expect({ command, seen: await drift(want) }).toEqual({ command, seen: [] });
+      expect(await on("systemctl is-active demo; systemctl is-enabled demo")).toBe("active\nenabled\n");
+      expect(await environmentOf()).toContain("\nA=1\n");
+    }
+  });
+
+  test("a killed process that systemd brings back is no difference", async () => {
+    const want = demo({ unit: unit("/bin/sleep 1000", "Restart=always\nRestartSec=100ms") });
+    await up(want);
+    const first = await pid();
+    await on("kill -9 $(systemctl show demo --property=MainPID --value)");
+    expect(await drift(want)).toEqual([]);
+    expect(await pid()).not.toBe(first);
+  });
+
+  test("a change of what the process is started with restarts it, also after a run that broke off before", async () => {
+    const want = demo({ environment: { A: "1" }, restartOn: { package: "1.0" } });
+    await up(want);
+    const first = await pid();
+    const newer = { ...want, restartOn: { package: "1.1" } };
+    expect(await drift(newer, want)).toEqual(["restartOn.package"]);
+    await up(newer, want);
+    expect(await pid()).not.toBe(first);
+
+    for (const after of [1, 2, 3, 4, 5]) {
+      const old = await pid();
+      const last = after % 2 ? newer : { ...newer, environment: { A: "2" }, unit: unit("/bin/sleep 2000") };
+      const next = after % 2 ? { ...newer, environment: { A: "2" }, unit: unit("/bin/sleep 2000") } : newer;
+      await breakOff(next, last, after);
+      await up(next, last);
+      expect(await pid()).not.toBe(old);
+      expect(await drift(next)).toEqual([]);
+      expect(await on(`tr '\\0' ' ' < /proc/${await pid()}/cmdline`)).toContain(after % 2 ? "2000" : "1000");
+    }
+  });
+
+  /** A run that dies after some of its steps. */
+  async function breakOff(want: Config, last: Config, after: number) {
+    const { steps } = await life.plan(systemdService, want, last);
+    for (const step of steps.slice(0, after)) {
+      if (step.kind === "write") await life.machine.writeFile(step.path, step.content, step);
+      else if (step.kind === "run") await life.machine.run(step.command);
+      else throw new Error(`not expected here: ${step.kind}`);
+    }
+  }
+
+  test("a process started before we came, or by an edited unit, is not taken for ours", async () => {
+    const text = unit();
+    await on(
+      `cat > /etc/systemd/system/demo.service <<'X'\n${text}X\nsystemctl daemon-reload; systemctl enable --now demo`,
+    );
+    const foreign = await pid();
+    const want = demo({ unit: text });
+    expect(await drift(want)).toEqual(["pending.files", "pending.restart"]);
+    await up(want);
+    expect(await pid()).not.toBe(foreign);
+    await life.down(systemdService, want);
+    expect(
+      await on("cat /etc/systemd/system/demo.service; systemctl is-active demo; systemctl is-enabled demo"),
+    ).toBe(`${text}active\nenabled\n`);
+    expect(await environmentOf()).not.toContain("GPU_HOSTS");
+  });
+
+  test("a unit that hides its environment is judged by when it began", async () => {
+    // perl writes its title over argv and environment, as setproctitle does
+    const want = demo({
+      unit: unit(`/usr/bin/perl -e '$$0 = "x" x 4000; sleep 1000'`),
+      restartOn: { v: "1" },
+    });
+    await up(want);
+    expect(await drift(want)).toEqual([]);
+  });
+
+  test("an item that is dropped is undone", async () => {
+    const want = demo({ environment: { A: "1" }, dropIns: { "10-nice.conf": "[Service]\nNice=5\n" } });
+    await up(want);
+    const fewer = demo();
+    await up(fewer, want);
+    expect(await drift(fewer)).toEqual([]);
+    expect(await on("ls /etc/systemd/system/demo.service.d; systemctl show demo --property=Nice")).toBe(
+      "90-gpu-hosts.conf\nNice=0\n",
+    );
+    expect(await environmentOf()).not.toContain("\nA=");
+    const off = { ...fewer, running: false, enabled: false };
+    await up(off, fewer);
+    expect(await on("systemctl is-active demo; systemctl is-enabled demo; true")).toBe(
+      "inactive\ndisabled\n",
+    );
+    expect(await drift(off)).toEqual([]);
+  });
+
+  test("a unit of a package gets drop-ins only, and its own state back", async () => {
+    const shipped = "/usr/lib/systemd/system/shipped.service";
+    await on(`printf '[Service]\\nExecStart=/bin/sleep 1000\\n[Install]\\nWantedBy=multi-user.target\\n' > ${shipped}
+      systemctl daemon-reload; systemctl start shipped`);
+    const want = {
+      name: "shipped.service",
+      dropIns: { "10-x.conf": "[Service]\nNice=3\n" },
+      environment: { B: "x" },
+    };
+    await up(want);
+    expect(await drift(want)).toEqual([]);
+    const state = "systemctl is-active shipped; systemctl is-enabled shipped; systemctl show shipped -P Nice";
+    expect(await on(state)).toBe("active\nenabled\n3\n");
+    const foreign = "/etc/systemd/system/shipped.service.d/foreign.conf";
+    await on(`printf '[Service]\\nCPUWeight=10\\n' > ${foreign}; systemctl daemon-reload`);
+    expect(await drift(want)).toEqual([]);
+    await life.down(systemdService, want);
+    expect(await on(`ls /etc/systemd/system/shipped.service.d; ${state}; true`)).toBe(
+      "foreign.conf\nactive\ndisabled\n0\n",
+    );
+  });
+
+  test("a service that fails is an error with its journal and the caller's diagnosis", async () => {
+    const failing = demo({
+      unit: unit("/bin/sh -c 'echo no model here >&2; exit 3'"),
+      diagnose: ["echo", "try harder"],
+    });
+    await expect(up(failing)).rejects.toThrow(
+      /demo\.service to be active[\s\S]*no model here[\s\S]*try harder/,
+    );
+    expect(await drift(failing)).toEqual(["running"]);
+  });
+
+  test("a crash loop ends the waiting, and is a difference", async () => {
+    const loop = demo({
+      unit: unit(
+        "/bin/sh -c 'sleep 0.3; echo out of memory >&2; exit 1'",
+        "Restart=always\nRestartSec=200ms",
+      ).replace("[Unit]", "[Unit]\nStartLimitIntervalSec=0"),
+      readiness: { kind: "tcp", port: 4711, deadlineSeconds: 60 },
+    });
+    await expect(up(loop)).rejects.toThrow(/restarted 3 times[\s\S]*out of memory/);
+    expect(await drift(loop)).toEqual(["pending.loop", "pending.readiness"]);
+    expect(await life.lines.some((line) => line.includes("nothing listens on port 4711"))).toBe(true);
+  });
+
+  test("a unit that waits for another host is on its way; one whose readiness was not awaited is asked again", async () => {
+    const gated = demo({
+      unit: unit(
+        "/usr/bin/perl -MIO::Socket -e '$$s = IO::Socket::INET->new(Listen => 1, LocalPort => 4712) or die; sleep 1000'",
+        "ExecStartPre=/bin/sh -c 'echo waiting for host b; while [ ! -e /run/b ]; do sleep 0.2; done'\nTimeoutStartSec=infinity",
+      ),
+      readiness: { kind: "tcp", port: 4712, deadlineSeconds: 30 },
+    });
+    await on("rm -f /run/b");
+    const coming = up(gated);
+    await expect
+      .poll(() => life.lines.join("\n"), { timeout: 20_000 })
+      .toContain("start-pre: waiting for host b");
+    await on("touch /run/b");
+    expect((await coming).observation.status?.state).toBe("active (running)");
+
+    await breakOff({ ...gated, restartOn: { v: "2" } }, gated, 5);
+    expect(await drift({ ...gated, restartOn: { v: "2" } })).toEqual(["pending.readiness"]);
+    const proven = await up({ ...gated, restartOn: { v: "2" } }, gated);
+    expect(proven.steps.map(({ kind }) => kind)).toEqual(["wait", "delete"]);
+  });
+
+  test("a timer is restarted when its file changed", async () => {
+    const timer = (when: string) => ({
+      name: "demo.timer",
+      unit: `[Timer]\nOnCalendar=${when}\nUnit=demo.service\n[Install]\nWantedBy=timers.target\n`,
+    });
+    await on(
+      `printf '[Service]\\nExecStart=/bin/true\\n' > /etc/systemd/system/demo.service; systemctl daemon-reload`,
+    );
+    await up(timer("daily"));
+    expect(await drift(timer("daily"))).toEqual([]);
+    await up(timer("weekly"), timer("daily"));
+    expect(await on("systemctl show demo.timer --property=TimersCalendar")).toContain("Mon *-*-*");
+    expect((await up(timer("weekly"), timer("weekly"))).steps).toEqual([]);
+    await life.down(systemdService, timer("weekly"));
+    expect(await on("systemctl show demo.timer --property=LoadState")).toBe("LoadState=not-found\n");
+  });
+});

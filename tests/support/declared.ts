@@ -1,0 +1,71 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/** A resource that a program declared. */
+export interface Declared {
+  readonly type: string;
+  readonly name: string;
+  /** Its inputs in the clear. */
+  readonly inputs: Readonly<Record<string, unknown>>;
+  /** Inputs that are, or hold, a secret. */
+  readonly secrets: readonly string[];
+  /** Names of the resources it waits for. */
+  readonly dependsOn: readonly string[];
+}
+
+/** How the SDK marks a secret (runtime/rpc.ts); the mocks see the mark at the top of the input that holds it. */
+const signature = "4dabf18193072939515e22adb298388d";
+const isSecret = (value: unknown): value is { value: unknown } =>
+  typeof value === "object" && value !== null && signature in value;
+
+function seenAs(type: string, name: string, marked: Record<string, unknown>): Declared {
+  const entries = Object.entries(marked);
+  return {
+    type,
+    name,
+    inputs: Object.fromEntries(entries.map(([key, value]) => [key, isSecret(value) ? value.value : value])),
+    secrets: entries.filter(([, value]) => isSecret(value)).map(([key]) => key),
+    dependsOn: (dependencies.get(`${type} ${name}`) ?? []).map((urn) => urn.split("::").at(-1) ?? ""),
+  };
+}
+
+/** Declarations of the run in progress; the mocks of a process are set once. */
+let seen: Declared[] = [];
+const dependencies = new Map<string, readonly string[]>();
+
+await pulumi.runtime.setMocks(
+  {
+    call: () => ({}),
+    newResource: ({ type, name, inputs }) => {
+      seen.push(seenAs(type, name, inputs));
+      return { id: `${name}-id`, state: inputs };
+    },
+  },
+  "gpu-hosts",
+  "test",
+);
+
+interface Registration {
+  getType(): string;
+  getName(): string;
+  getDependenciesList(): string[];
+}
+type Answer = (error: null, response: object) => void;
+interface Monitor {
+  registerResource(request: Registration, answer: Answer): void;
+}
+
+const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+const register = monitor.registerResource.bind(monitor);
+monitor.registerResource = (request, answer) => {
+  dependencies.set(`${request.getType()} ${request.getName()}`, request.getDependenciesList());
+  register(request, answer);
+};
+
+/** Runs a program against Pulumi's mocks and returns all it declared, each after what it depends on. */
+export async function declared(program: () => unknown): Promise<Declared[]> {
+  seen = [];
+  await program();
+  // Awaiting one output is not enough: children register later.
+  await pulumi.runtime.disconnect();
+  return seen;
+}

@@ -1,0 +1,91 @@
+import type { Command } from "./command.ts";
+import type { Finished } from "./host.ts";
+
+/** Who an error speaks of: the name in the inventory and how an operator would reach it. */
+export interface Subject {
+  readonly name: string;
+  readonly target: string;
+}
+
+/**
+ * What failed on the way to a host: `unreachable` no SSH server answered, `key` its host key is not the known one, `auth` it
+ * would not let us in, `config` our side lacks something, `refused` it let us in and would not do it (sudo, the lock),
+ * `timeout` a command ran out of time, `lost` the connection broke, `answer` a fact's answer was not understood.
+ */
+export type HostErrorKind =
+  | "unreachable"
+  | "key"
+  | "auth"
+  | "config"
+  | "refused"
+  | "timeout"
+  | "lost"
+  | "answer";
+
+/** A host could not be reached, asked or told; the message names host, what was tried, what came back and the cure. */
+export class HostError extends Error {
+  override readonly name = "HostError";
+  /** Name in the inventory. */
+  readonly host: string;
+  readonly target: string;
+  readonly kind: HostErrorKind;
+  /** The message without the host and without the hint. */
+  readonly what: string;
+  /** What the operator can do next; already the last line of the message. */
+  readonly hint: string | undefined;
+
+  constructor(subject: Subject, kind: HostErrorKind, what: string, hint?: string, cause?: unknown) {
+    const lines = [
+      `${subject.name} (${subject.target}): ${what}`,
+      ...(hint === undefined ? [] : [indent(hint)]),
+    ];
+    super(lines.join("\n"), { cause });
+    this.host = subject.name;
+    this.target = subject.target;
+    this.kind = kind;
+    this.what = what;
+    this.hint = hint;
+  }
+}
+
+const LAST_LINES = 8;
+const LONGEST = 300;
+
+const indent = (text: string) => text.replaceAll(/^(?=.)/gm, "  ");
+
+/** The last lines of some output, indented; empty if there is none. */
+export function lastLines(text: string, count = LAST_LINES): string {
+  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "");
+  return indent(
+    lines
+      .slice(-count)
+      .map((line) => clip(line, LONGEST))
+      .join("\n"),
+  );
+}
+
+function clip(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length)}…`;
+}
+
+/** A command as one line an operator can recognise: the first lines of a script, at most 160 characters. */
+export function shortened({ text }: Command): string {
+  const lines = text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  return clip(lines.join("; "), 160);
+}
+
+/** Words a command that ended with another exit code than 0: host, command, code, the last lines of what it said. */
+export function failureText(subject: Subject, command: Command, finished: Finished): string {
+  const { exitCode, stdout, stderr } = finished;
+  const said = stderr.trim() === "" ? stdout : stderr;
+  const end =
+    exitCode > 128 && exitCode < 160
+      ? `was ended by signal ${exitCode - 128}`
+      : `failed with exit code ${exitCode}`;
+  return [`${subject.name} (${subject.target}): ${shortened(command)} ${end}`, lastLines(said)]
+    .filter((line) => line !== "")
+    .join("\n");
+}

@@ -1,0 +1,36 @@
+import { posix } from "node:path";
+import { type Command, sh } from "./command.ts";
+import type { FileAttributes } from "./host.ts";
+
+/** Exit code of {@link readCommand} when there is no such file. */
+export const ABSENT = 100;
+
+/** Prints a regular file; exits {@link ABSENT} if there is nothing, with a word on stderr if it is something else. */
+export function readCommand(path: string): Command {
+  absolute(path);
+  return sh`if [ -f ${path} ]; then exec cat ${path}; fi
+if [ -e ${path} ]; then echo 'it is there and is not a regular file' >&2; exit 1; fi
+exit ${ABSENT}`;
+}
+
+/**
+ * Puts stdin in place as a whole or not at all: the new file gets its owner and mode while it is still called something
+ * else, in the same folder, so that the last step is a rename.
+ */
+export function writeCommand(path: string, { mode, owner }: FileAttributes): Command {
+  absolute(path);
+  const temporary = posix.join(posix.dirname(path), ".gpu-hosts-XXXXXXXX");
+  return sh`set -e
+new=$(mktemp ${temporary})
+trap 'rm -f "$new"' EXIT
+trap 'exit 1' HUP INT TERM
+cat >"$new"
+chown ${owner} "$new"
+chmod ${mode} "$new"
+mv -fT "$new" ${path}
+trap - EXIT`;
+}
+
+function absolute(path: string): void {
+  if (!path.startsWith("/")) throw new Error(`a path on a host must be absolute: ${path}`);
+}

@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import { FrameReader } from "./frames.ts";
+
+const MARKER = "3f9a-marker";
+
+function readAll(chunks: readonly Buffer[]) {
+  const reader = new FrameReader(MARKER);
+  const frames: [string, string][] = [];
+  const lines: string[] = [];
+  for (const chunk of chunks)
+    reader.push(
+      chunk,
+      ({ payload, trailer }) => frames.push([payload.toString("latin1"), trailer]),
+      (line) => lines.push(line),
+    );
+  return { frames, lines, rest: reader.pending.toString() };
+}
+
+const stream = Buffer.from(`one\ntwo${MARKER} 0\n${MARKER} 7\nthree\n${MARKER} 1\nrest`);
+const expected = [
+  ["one\ntwo", "0"],
+  ["", "7"],
+  ["three\n", "1"],
+];
+
+test("frames come out the same however the bytes were cut", () => {
+  for (let size = 1; size <= stream.length; size += 1) {
+    const chunks = Array.from({ length: Math.ceil(stream.length / size) }, (_, i) =>
+      stream.subarray(i * size, (i + 1) * size),
+    );
+    const { frames, lines, rest } = readAll(chunks);
+    expect(frames).toEqual(expected);
+    expect(lines.filter((line) => line !== "rest")).toEqual(["one", "two", "three"]);
+    expect(rest).toBe("rest");
+  }
+});
+
+test("any byte may stand in a payload", () => {
+  const payload = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+  const { frames } = readAll([Buffer.concat([payload, Buffer.from(`${MARKER} 0\n`)])]);
+  expect(frames).toEqual([[payload.toString("latin1"), "0"]]);
+});
+
+test("a line is shown as soon as it is whole, a part of one is not", () => {
+  const reader = new FrameReader(MARKER);
+  const lines: string[] = [];
+  const push = (text: string) =>
+    reader.push(
+      Buffer.from(text),
+      () => undefined,
+      (line) => lines.push(line),
+    );
+  push("first\nsec");
+  expect(lines).toEqual(["first"]);
+  push("ond\n");
+  expect(lines).toEqual(["first", "second"]);
+  push(MARKER.slice(0, 4));
+  push(`${MARKER.slice(4)} 0\n`);
+  expect(lines).toEqual(["first", "second"]);
+});
+
+test("megabytes in small chunks arrive whole", () => {
+  const chunk = Buffer.alloc(1000, "x");
+  const { frames } = readAll([...Array<Buffer>(5000).fill(chunk), Buffer.from(`${MARKER} 0\n`)]);
+  expect(frames[0]?.[0].length).toBe(5_000_000);
+});

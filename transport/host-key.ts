@@ -1,0 +1,94 @@
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+
+/** A host key we hold for a host: a pinned fingerprint or a line of known_hosts. */
+export interface KnownKey {
+  /** Key type as in known_hosts (`ssh-ed25519`); `undefined` for a pinned fingerprint, which does not tell. */
+  readonly type: string | undefined;
+  readonly fingerprint: string;
+  readonly revoked: boolean;
+}
+
+export type KeyVerdict =
+  | { readonly state: "known" }
+  | { readonly state: "unknown"; readonly fingerprint: string }
+  | { readonly state: "revoked"; readonly fingerprint: string }
+  | { readonly state: "changed"; readonly fingerprint: string; readonly expected: readonly string[] };
+
+/** Fingerprint of a public key blob, as `ssh-keygen -lf` prints it. */
+export function fingerprintOf(key: Uint8Array): string {
+  return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
+}
+
+/** How known_hosts names a host: the port only when it is not 22. */
+function knownHostsName(address: string, port: number): string {
+  return port === 22 ? address.toLowerCase() : `[${address.toLowerCase()}]:${port}`;
+}
+
+/** The keys a known_hosts file holds for a host; plain, wildcard and hashed names (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
+export function parseKnownHosts(text: string, address: string, port: number): KnownKey[] {
+  const name = knownHostsName(address, port);
+  return text.split("\n").flatMap((line) => {
+    const words = line.trim().split(/\s+/);
+    const marker = words[0]?.startsWith("@") ? words.shift() : undefined;
+    const [names, type, blob] = words;
+    if (!names || names.startsWith("#") || !type || !blob || marker === "@cert-authority") return [];
+    if (!matches(names, name)) return [];
+    return [
+      { type, fingerprint: fingerprintOf(Buffer.from(blob, "base64")), revoked: marker === "@revoked" },
+    ];
+  });
+}
+
+function matches(names: string, name: string): boolean {
+  if (names.startsWith("|1|")) return matchesHashed(names, name);
+  const patterns = names.toLowerCase().split(",");
+  if (patterns.some((pattern) => pattern.startsWith("!") && glob(pattern.slice(1)).test(name))) return false;
+  return patterns.some((pattern) => glob(pattern).test(name));
+}
+
+function matchesHashed(names: string, name: string): boolean {
+  const [, , salt = "", hash = ""] = names.split("|");
+  const have = createHmac("sha1", Buffer.from(salt, "base64")).update(name).digest();
+  const want = Buffer.from(hash, "base64");
+  return have.length === want.length && timingSafeEqual(have, want);
+}
+
+function glob(pattern: string): RegExp {
+  const escaped = pattern.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(`^${escaped.replaceAll("*", ".*").replaceAll("?", ".")}$`);
+}
+
+/** Judges the key a host shows by the keys we hold for it. */
+export function judgeKey(key: Uint8Array, known: readonly KnownKey[]): KeyVerdict {
+  const fingerprint = fingerprintOf(key);
+  const same = known.filter((entry) => entry.fingerprint === fingerprint);
+  if (same.some((entry) => entry.revoked)) return { state: "revoked", fingerprint };
+  if (same.length > 0) return { state: "known" };
+  const expected = known.filter((entry) => !entry.revoked).map((entry) => entry.fingerprint);
+  return expected.length === 0
+    ? { state: "unknown", fingerprint }
+    : { state: "changed", fingerprint, expected };
+}
+
+/** Signature algorithms we accept, best first, by the key type they belong to. No SHA-1. */
+const ALGORITHMS = {
+  "ssh-ed25519": ["ssh-ed25519"],
+  "ecdsa-sha2-nistp256": ["ecdsa-sha2-nistp256"],
+  "ecdsa-sha2-nistp384": ["ecdsa-sha2-nistp384"],
+  "ecdsa-sha2-nistp521": ["ecdsa-sha2-nistp521"],
+  "ssh-rsa": ["rsa-sha2-512", "rsa-sha2-256"],
+} as const;
+
+export type HostKeyAlgorithm = (typeof ALGORITHMS)[keyof typeof ALGORITHMS][number];
+
+/**
+ * In which order to ask a host for its keys: first the types we hold one of, since a host has several keys and would show
+ * us another than the one we know.
+ */
+export function keyAlgorithms(known: readonly KnownKey[]): HostKeyAlgorithm[] {
+  const held = new Set(known.filter((key) => !key.revoked).map((key) => key.type));
+  const types = Object.entries(ALGORITHMS);
+  return [...types.filter(([type]) => held.has(type)), ...types.filter(([type]) => !held.has(type))].flatMap(
+    ([, algorithms]) => [...algorithms],
+  );
+}

@@ -1,0 +1,102 @@
+import { spawn } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Duplex } from "node:stream";
+import type { ClientChannel } from "ssh2";
+import { afterAll, expect, test } from "vitest";
+import { HostError } from "./errors.ts";
+import { openRootShell } from "./login.ts";
+
+// A stand-in for sudo, so that the test needs no second user on this machine. Its texts, its exit codes and the way it
+// reads the password (byte by byte, so that nothing behind it is lost) are those of sudo 1.9.13p3 on Debian 12.
+const sudo = (allows: "all" | "with password" | "nobody") => `#!/bin/bash
+while [ "\${1#-}" != "$1" ]; do
+  case $1 in -n) n=1;; -S) s=1;; -p) prompt=$2; shift;; esac
+  shift
+done
+[ "${allows}" = all ] && exec "$@"
+[ "$n" ] && { echo 'sudo: a password is required' >&2; exit 1; }
+for try in 1 2 3; do
+  printf %s "$prompt" >&2
+  IFS= read -r password || { echo 'sudo: no password was provided' >&2; exit 1; }
+  if [ "$password" = hunter2 ]; then
+    [ "${allows}" = "with password" ] && exec "$@"
+    echo 'ops is not in the sudoers file.' >&2; exit 1
+  fi
+  echo 'Sorry, try again.' >&2
+done
+exit 1
+`;
+
+const folder = mkdtempSync(join(tmpdir(), "gpu-hosts-login-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Runs what sshd would run, with the sudo above or none. */
+function execWith(allows?: Parameters<typeof sudo>[0]) {
+  const bin = mkdtempSync(join(folder, "bin-"));
+  if (allows) {
+    writeFileSync(join(bin, "sudo"), sudo(allows));
+    chmodSync(join(bin, "sudo"), 0o755);
+  }
+  return async (command: string): Promise<ClientChannel> => {
+    const child = spawn("/bin/sh", ["-c", command], { env: { PATH: `${bin}:/usr/bin:/bin` } });
+    child.stdin.on("error", () => undefined);
+    const channel = Duplex.from({ readable: child.stdout, writable: child.stdin });
+    child.once("close", () => channel.destroy());
+    return Object.assign(channel, {
+      stderr: child.stderr,
+      close: () => child.kill(),
+    }) as unknown as ClientChannel;
+  };
+}
+
+const subject = { name: "gpu1", target: "ops@10.0.0.11" };
+
+async function answer(allows: Parameters<typeof sudo>[0], sudoPassword?: string): Promise<string> {
+  const { channel } = await openRootShell({ subject, user: "ops", sudoPassword }, execWith(allows));
+  const said = new Promise<string>((resolve) =>
+    channel.once("data", (chunk: Buffer) => resolve(String(chunk))),
+  );
+  channel.write("echo I am a shell\nexit\n");
+  return said;
+}
+
+async function refusal(allows?: Parameters<typeof sudo>[0], sudoPassword?: string): Promise<HostError> {
+  const opened = openRootShell({ subject, user: "ops", sudoPassword }, execWith(allows));
+  const error = await opened.catch((reason: unknown) => reason);
+  if (!(error instanceof HostError)) throw new Error("it gave a shell");
+  return error;
+}
+
+test("sudo that asks for nothing gives a shell", async () => {
+  expect(await answer("all")).toBe("I am a shell\n");
+});
+
+test("a password that is not asked for does not reach the shell as a command", async () => {
+  expect(await answer("all", "hunter2")).toBe("I am a shell\n");
+});
+
+test("a password is given when asked for", async () => {
+  expect(await answer("with password", "hunter2")).toBe("I am a shell\n");
+});
+
+test("sudo that asks for a password nobody set names the credential", async () => {
+  const error = await refusal("with password");
+  expect(error.kind).toBe("refused");
+  expect(error.message).toContain("sudo asks ops for a password\n  sudo: a password is required");
+  expect(error.hint).toContain("credentials.gpu1.sudoPassword");
+});
+
+test("a wrong password is tried once, named, and not shown", async () => {
+  const error = await refusal("with password", "wrong");
+  expect(error).toMatchObject({ kind: "auth", hint: "correct credentials.gpu1.sudoPassword" });
+  expect(error.message).not.toContain("wrong\n");
+});
+
+test("a user who may not use sudo, and a machine without it, say so", async () => {
+  expect((await refusal("nobody", "hunter2")).message).toContain("ops is not in the sudoers file.");
+  const error = await refusal();
+  expect(error.message).toMatch(/sudo gave ops no root shell\n.*sudo: not found/);
+  expect(error.hint).toContain("install sudo");
+});

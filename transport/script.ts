@@ -1,0 +1,57 @@
+import { type Command, quote } from "./command.ts";
+
+// The kernel refuses a single argument above 128 KiB; longer scripts go to `sh` through a file descriptor instead.
+const LONGEST_ARGUMENT = 100_000;
+
+/** Seconds between the polite and the forced end of a command that ran out of time. */
+const KILL_AFTER = 5;
+
+/** Prepares a fresh worker shell: environment, and `e`, which ends a frame on both streams with the last exit code. */
+export function prologue(nonce: string): string {
+  return [
+    "export HOME=/root LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "umask 022",
+    "cd /",
+    `e() { printf '%s %s\\n' ${nonce} $?; printf '%s\\n' ${nonce} >&2; }`,
+    "",
+  ].join("\n");
+}
+
+/**
+ * The text a worker shell is given for one command. `timeout` ends the command and its process group. The braces make the
+ * shell read all of it before it starts: if the connection breaks half-way, nothing of it is run, least of all with half
+ * of its stdin (a shell takes the end of its input as the end of a here-document).
+ */
+export function wrapped(
+  command: Command,
+  nonce: string,
+  timeoutSeconds: number,
+  stdin?: string | Uint8Array,
+): string {
+  const documents: string[] = [];
+  const document = (text: string) => {
+    const end = `${nonce}-${documents.length}`;
+    documents.push(`${text}\n${end}\n`);
+    return `<<'${end}'`;
+  };
+  const input = stdin === undefined || stdin.length === 0 ? undefined : Buffer.from(stdin).toString("base64");
+  const before = input === undefined ? "" : `base64 -d ${document(input)} | `;
+  const after = input === undefined ? " </dev/null" : "";
+  const limit = `timeout -k ${KILL_AFTER} ${timeoutSeconds}`;
+  const child =
+    Buffer.byteLength(command.text) <= LONGEST_ARGUMENT
+      ? `${limit} sh -c ${quote(command.text)}`
+      : `${limit} sh /dev/fd/3 3${document(`exec 3<&-\n${command.text}`)}`;
+  return `{ ${before}${child}${after}\n${documents.join("")}}; e\n`;
+}
+
+/**
+ * What sshd is asked to start: a root shell that first says on both streams, past all that login shells print, that it is
+ * there. The nonce is broken in two so that a login shell that echoes the command (`set -x`) does not say it.
+ */
+export function loginCommand(nonce: string, user: string, prompt: string | undefined): string {
+  const word = `${nonce.slice(0, 8)}""${nonce.slice(8)}`;
+  const shell = `/bin/sh -c 'echo ${word}; echo ${word} >&2; exec /bin/sh'`;
+  if (user === "root") return `exec ${shell}`;
+  return prompt === undefined ? `exec sudo -n ${shell}` : `exec sudo -S -p '${prompt}' ${shell}`;
+}

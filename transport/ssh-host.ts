@@ -1,0 +1,201 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Batcher, type Question } from "./batch.ts";
+import { bootIdentity } from "./boot.ts";
+import { type Command, sh } from "./command.ts";
+import type { Destination } from "./connect.ts";
+import type { Connection } from "./connection.ts";
+import { HostError, lastLines } from "./errors.ts";
+import { ABSENT, readCommand, writeCommand } from "./file.ts";
+import { openGate } from "./gate.ts";
+import type { Fact, FileAttributes, Finished, Gate, Machine, RunOptions } from "./host.ts";
+import { Line, type OnWait } from "./line.ts";
+import { type HeldLock, takeLock } from "./lock.ts";
+import type { RawFinished } from "./worker.ts";
+
+const RECONNECT_SECONDS = 60;
+const POLL_MS = 500;
+const RUN_SECONDS = 60;
+const FACT_SECONDS = 20;
+const FILE_SECONDS = 120;
+const LOCK_SECONDS = 30;
+
+/** A Linux machine over SSH. Connects when first needed, and again after its connection broke. */
+export class SshHost implements Machine {
+  readonly name: string;
+  readonly target: string;
+  readonly gate: Gate = openGate();
+  /** Scripts sent and answered so far; logins are not counted. */
+  roundTrips = 0;
+  readonly #batcher = new Batcher((questions) => this.#submitAll(questions));
+  readonly #line: Line;
+  /** Who we are while the lock is ours; taken again on each new connection. */
+  #holder: string | undefined;
+  #lock: HeldLock | undefined;
+  #locking: Promise<void> | undefined;
+
+  constructor(destination: Destination) {
+    this.name = destination.subject.name;
+    this.target = destination.subject.target;
+    const onRoundTrip = () => {
+      this.roundTrips += 1;
+    };
+    this.#line = new Line(destination, onRoundTrip, async (connection) => {
+      if (this.#holder !== undefined) await this.#takeLock(connection, this.#holder, LOCK_SECONDS);
+    });
+  }
+
+  /** Connects if need be; see {@link Line.connected}. */
+  connected(withinSeconds: number, onWait?: OnWait): Promise<Connection> {
+    return this.#line.connected(withinSeconds, onWait);
+  }
+
+  async run(command: Command, options: RunOptions = {}): Promise<Finished> {
+    const { timeoutSeconds = RUN_SECONDS, stdin, onLine } = options;
+    refuseNul(command);
+    const connection = await this.connected(RECONNECT_SECONDS);
+    const [answer] = connection.submit([{ command, timeoutSeconds, stdin, onLine }]);
+    return decoded(await (answer as Promise<RawFinished>));
+  }
+
+  async ask<T>(fact: Fact<T>): Promise<T> {
+    const { command, timeoutSeconds = FACT_SECONDS } = fact;
+    const finished = decoded(await this.#question({ command, timeoutSeconds }));
+    try {
+      return fact.parse(finished);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const what = `cannot read the answer of ${fact.name} (exit code ${finished.exitCode}): ${reason}`;
+      throw new HostError(this, "answer", withOutput(what, finished), undefined, error);
+    }
+  }
+
+  async readFile(path: string): Promise<Buffer | undefined> {
+    const raw = await this.#question({ command: readCommand(path), timeoutSeconds: FILE_SECONDS });
+    if (raw.exitCode === 0) return raw.stdout;
+    if (raw.exitCode === ABSENT) return undefined;
+    throw new HostError(this, "refused", withOutput(`cannot read ${path}`, { ...decoded(raw), stdout: "" }));
+  }
+
+  async writeFile(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<void> {
+    const command = writeCommand(path, attributes);
+    const finished = await this.run(command, { stdin: content, timeoutSeconds: FILE_SECONDS });
+    if (finished.exitCode !== 0)
+      throw new HostError(this, "refused", withOutput(`cannot write ${path}`, finished));
+  }
+
+  async lock(holder: string, waitSeconds = LOCK_SECONDS): Promise<void> {
+    if (this.#holder !== undefined) return;
+    // Resources ask for it side by side; two takers of our own would wait for each other.
+    this.#locking ??= this.connected(RECONNECT_SECONDS)
+      .then((connection) => this.#takeLock(connection, holder, waitSeconds))
+      .finally(() => {
+        this.#locking = undefined;
+      });
+    await this.#locking;
+  }
+
+  async reconnect(timeoutSeconds: number): Promise<void> {
+    // The old connection stays until a new one has proved that it gets through; what runs on it comes to its end.
+    const before = this.#line.detach();
+    this.#releaseLock();
+    try {
+      await this.connected(timeoutSeconds);
+      before?.retire();
+    } catch (error) {
+      if (before?.alive) {
+        this.#line.attach(before);
+        if (this.#holder !== undefined) await this.#takeLock(before, this.#holder, LOCK_SECONDS);
+      }
+      throw error;
+    }
+  }
+
+  async reboot(timeoutSeconds: number): Promise<void> {
+    const deadline = performance.now() + timeoutSeconds * 1000;
+    const before = await this.ask(bootIdentity);
+    const asked = await this.run(sh`systemctl reboot`).catch(lostIsFine);
+    if (asked && asked.exitCode !== 0)
+      throw new HostError(this, "refused", withOutput("systemctl reboot was refused", asked));
+    this.#releaseLock();
+    this.#line.drop("the host reboots");
+    for (;;) {
+      const left = (deadline - performance.now()) / 1000;
+      if (left <= 0) throw this.#notRebooted(timeoutSeconds);
+      const now = await this.#identityWithin(left);
+      if (now !== undefined && now !== before) return;
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** Ends the connection for good; what is under way rejects. */
+  close(): void {
+    this.#releaseLock();
+    this.#line.close();
+  }
+
+  #submitAll(questions: readonly Question[]): Promise<RawFinished>[] {
+    const submitted = this.connected(RECONNECT_SECONDS).then((connection) => connection.submit(questions));
+    return questions.map((_, i) => submitted.then((answers) => answers[i] as Promise<RawFinished>));
+  }
+
+  /** Questions change nothing, so one that a broken connection swallowed is asked once more. */
+  async #question(question: Question): Promise<RawFinished> {
+    refuseNul(question.command);
+    return this.#batcher.ask(question).catch((error: unknown) => {
+      if (error instanceof HostError && error.kind === "lost" && !this.#line.closed)
+        return this.#batcher.ask(question);
+      throw error;
+    });
+  }
+
+  async #takeLock(connection: Connection, holder: string, waitSeconds: number): Promise<void> {
+    const shell = await connection.dedicated();
+    this.#lock = await takeLock(this, shell, holder, waitSeconds, () => {
+      // If all of the connection broke, let it say so itself.
+      setTimeout(() => connection.drop("the host took the lock back: it had not heard of us"), 100).unref();
+    });
+    this.#holder = holder;
+  }
+
+  #releaseLock(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  async #identityWithin(seconds: number): Promise<string | undefined> {
+    try {
+      await this.connected(seconds);
+      return await this.ask(bootIdentity);
+    } catch (error) {
+      const passing: readonly string[] = ["lost", "timeout", "unreachable", "refused"];
+      if (error instanceof HostError && passing.includes(error.kind)) return undefined;
+      throw error;
+    }
+  }
+
+  #notRebooted(seconds: number): HostError {
+    const hint = "look at its console; a job may hold up the shutdown: systemctl list-jobs";
+    return new HostError(this, "timeout", `did not come back from its reboot within ${seconds} s`, hint);
+  }
+}
+
+/** A NUL would end the text early; `\0` in a template literal is one, which is easily written by mistake. */
+function refuseNul({ text }: Command): void {
+  if (text.includes("\0"))
+    throw new Error(`a command cannot hold a NUL byte (for printf write \\\\0): ${text}`);
+}
+
+function decoded({ exitCode, stdout, stderr }: RawFinished): Finished {
+  return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+}
+
+function withOutput(what: string, { stdout, stderr }: Finished): string {
+  const said = lastLines(`${stdout}\n${stderr}`);
+  return said === "" ? what : `${what}\n${said}`;
+}
+
+/** For a command whose success may break the connection before its answer is here. */
+function lostIsFine(error: unknown): undefined {
+  if (error instanceof HostError && error.kind === "lost") return undefined;
+  throw error;
+}
