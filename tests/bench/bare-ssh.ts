@@ -18,7 +18,12 @@ for u in ${units}; do cat /proc/$(cat "/sys/fs/cgroup/system.slice/$u/cgroup.pro
 
 /** The plain OpenSSH client with its usual settings, less what depends on the user's own files. */
 export function sshArguments(to: { address: string; port?: number; identityFile: string }): string[] {
-  const options = ["BatchMode=yes", "IdentitiesOnly=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"];
+  const options = [
+    "BatchMode=yes",
+    "IdentitiesOnly=yes",
+    "StrictHostKeyChecking=no",
+    "UserKnownHostsFile=/dev/null",
+  ];
   return [
     ...["-F", "none", "-q", "-i", to.identityFile, "-p", String(to.port ?? 22)],
     ...options.flatMap((option) => ["-o", option]),

@@ -47,7 +47,7 @@ export const resources: readonly {
     inputs: { packages: Object.fromEntries(desired.packages.map((name) => [name, "any"])) },
   },
   ...Object.entries(desired.units).map(([name, unit]) => ({
-    type: "SystemdService",
+    type: "SystemdService" as const,
     name: name.replace(".service", ""),
     inputs: { name, unit },
   })),

@@ -37,7 +37,10 @@ export async function well(ended: Promise<Ended>): Promise<string> {
 /** Inventory entries as the stack file has them. */
 export const inventory = (reached: readonly Reached[]) =>
   Object.fromEntries(
-    reached.map(({ host, address, port }) => [host.name, inventoryEntry(host, { address, port, base: false })]),
+    reached.map(({ host, address, port }) => [
+      host.name,
+      inventoryEntry(host, { address, port, base: false }),
+    ]),
   );
 
 /** Five bare hosts, brought up by the engine. @param delays milliseconds in each direction that will be asked for */
@@ -53,7 +56,9 @@ export async function startFixture(delays: readonly number[], say: (line: string
       stacks[stack].map((name) => {
         const host = lab.host(name);
         const proxy = proxies.get(`${name} ${delayMs}`);
-        return proxy ? { host, address: "127.0.0.1", port: proxy.port } : { host, address: host.address, port: 22 };
+        return proxy
+          ? { host, address: "127.0.0.1", port: proxy.port }
+          : { host, address: host.address, port: 22 };
       }),
     configure: (stack, delayMs) =>
       workspace.configure(stack, { "gpuhost:hosts": inventory(fixture.reached(stack, delayMs)) }),

@@ -1,4 +1,4 @@
-import { deployedResources, type Deployed } from "#checks/deployed.ts";
+import { type Deployed, deployedResources } from "#checks/deployed.ts";
 import { drift } from "#checks/drift.ts";
 import { definitions } from "#provider/resources/index.ts";
 import { hostEntry, type Inventory } from "#transport/inventory.ts";
@@ -28,16 +28,23 @@ export function deployedOn(hosts: readonly string[]): readonly Deployed[] {
  * does. Rejects if something is not in sync. Resolves with the round trips of the host that had the most.
  */
 export async function scan(entries: Readonly<Record<string, unknown>>): Promise<number> {
-  const hosts = Object.fromEntries(Object.entries(entries).map(([name, entry]) => [name, hostEntry.parse(entry)]));
+  const hosts = Object.fromEntries(
+    Object.entries(entries).map(([name, entry]) => [name, hostEntry.parse(entry)]),
+  );
   const inventory: Inventory = { hosts, credentials: {} };
   const pool = openPool(inventory);
   try {
     const reached = new Map(Object.keys(hosts).map((name) => [name, pool.reach(name)]));
-    const results = await drift(deployedOn(Object.keys(hosts)), async (name) => await (reached.get(name) ?? pool.reach(name)));
+    const results = await drift(
+      deployedOn(Object.keys(hosts)),
+      async (name) => await (reached.get(name) ?? pool.reach(name)),
+    );
     const different = results.filter(({ verdict }) => verdict !== "good");
     if (different.length > 0) throw new Error(`not in sync: ${JSON.stringify(different, undefined, 2)}`);
     const machines = await Promise.all(reached.values());
-    return Math.max(...machines.map((reach) => (reach.state === "reachable" ? (reach.host as SshHost).roundTrips : 0)));
+    return Math.max(
+      ...machines.map((reach) => (reach.state === "reachable" ? (reach.host as SshHost).roundTrips : 0)),
+    );
   } finally {
     await pool.close();
   }

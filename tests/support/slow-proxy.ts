@@ -27,12 +27,17 @@ export async function startSlowProxy({ to, delayMs, bytesPerSecond }: SlowProxyO
     connections += 1;
     const far = connect({ ...to, noDelay: true });
     near.setNoDelay(true);
-    for (const [from, into] of [[near, far], [far, near]] as const) {
+    for (const [from, into] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       sockets.add(from);
-      from.on("error", () => into.destroy()).on("close", () => {
-        sockets.delete(from);
-        into.destroy();
-      });
+      from
+        .on("error", () => into.destroy())
+        .on("close", () => {
+          sockets.delete(from);
+          into.destroy();
+        });
       from.pipe(late(delayMs, bytesPerSecond)).pipe(into);
     }
   });
