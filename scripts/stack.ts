@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { namespaces, type RawConfiguration } from "#stacks/config.ts";
 import { credentials, hosts, type Inventory } from "#transport/inventory.ts";
-import { projectOf, pulumi } from "./pulumi.ts";
+import { type PrintedStack, printStack } from "./printed-stack.ts";
 
 const configuration = z.record(
   z.string(),
@@ -14,14 +14,15 @@ export interface Stack {
   readonly raw: RawConfiguration;
 }
 
-/** Reads state and configuration of a stack, both at once; every call of the CLI takes about half a second. */
+/** Reads state and configuration of a stack. */
 export async function readStack(stack: string): Promise<Stack> {
-  const project = projectOf(stack);
-  const [exported, config] = await Promise.all([
-    pulumi(project, ["stack", "export", "--show-secrets", "--stack", stack]),
-    pulumi(project, ["config", "--json", "--show-secrets", "--stack", stack]),
-  ]);
-  return { exported: JSON.parse(exported), raw: rawConfiguration(JSON.parse(config)) };
+  const printed = printStack(stack);
+  return { exported: JSON.parse(await printed.exported), raw: await configurationOf(printed) };
+}
+
+/** The configuration alone, which the CLI has ready before the state. */
+export async function configurationOf(printed: PrintedStack): Promise<RawConfiguration> {
+  return rawConfiguration(JSON.parse(await printed.config));
 }
 
 /** The keys of ours out of `pulumi config --json`. */
