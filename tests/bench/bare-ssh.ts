@@ -6,7 +6,7 @@ import { desired } from "./desired.ts";
 const units = Object.keys(desired.units);
 
 /** Reads by hand, in as few processes as there are tools, what the scan of {@link desired} reads of a host. */
-export const script = sh`
+const script = sh`
 stat --printf='%f %U:%G %s %n\\0' -- ${Object.keys(desired.files)}
 sha256sum -- ${Object.keys(desired.files)}
 dpkg-query -W -f '\${Package} \${db:Status-Status} \${Version}\\n' -- ${desired.packages}

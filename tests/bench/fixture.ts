@@ -2,8 +2,8 @@ import { join } from "node:path";
 import type { LabHost } from "#tests/lab/host.ts";
 import { type Lab, startLab } from "#tests/lab/lab.ts";
 import { inventoryEntry } from "#tests/lab/stack-config.ts";
-import { startSlowProxy } from "#tests/support/slow-proxy.ts";
 import { createWorkspace, type Ended, type Workspace } from "#tests/support/workspace.ts";
+import { startSlowProxy } from "#transport/testing/slow-proxy.ts";
 
 /** One host, and how it is reached now. */
 export interface Reached {
@@ -63,7 +63,7 @@ export async function startFixture(delays: readonly number[], say: (line: string
     configure: (stack, delayMs) =>
       workspace.configure(stack, { "gpuhost:hosts": inventory(fixture.reached(stack, delayMs)) }),
     async stop() {
-      for (const proxy of proxies.values()) await proxy.stop();
+      for (const proxy of proxies.values()) await proxy.close();
       await lab.stop();
       workspace.remove();
     },
@@ -73,7 +73,10 @@ export async function startFixture(delays: readonly number[], say: (line: string
       for (const delayMs of delays.filter((delay) => delay > 0))
         proxies.set(
           `${name} ${delayMs}`,
-          await startSlowProxy({ to: { host: lab.host(name).address, port: 22 }, delayMs }),
+          await startSlowProxy(
+            { host: lab.host(name).address, port: 22 },
+            { delayMs, bytesPerSecond: Number.POSITIVE_INFINITY },
+          ),
         );
     for (const stack of Object.keys(stacks) as Stack[]) {
       say(`bringing the 50 items about on ${stacks[stack].length} of the hosts`);

@@ -1,11 +1,13 @@
-/** Something that is timed, or counted, a number of times. */
+/** Something that is timed a number of times. */
 export interface Case {
   readonly name: string;
-  /** Does it once; resolves with what is to be recorded instead of the seconds that it took. */
-  run(): Promise<number | undefined>;
+  /** Done before each run and not timed. */
+  prepare?(): Promise<void>;
+  /** Does it once; rejects if it did not do all of it. */
+  run(): Promise<unknown>;
 }
 
-/** What several runs of one case gave: seconds, unless the case recorded something else. */
+/** Seconds that the runs of one case took. */
 export interface Measured {
   readonly name: string;
   readonly runs: readonly number[];
@@ -14,15 +16,27 @@ export interface Measured {
   readonly most: number;
 }
 
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  const [low = Number.NaN, high = Number.NaN] = [
-    sorted[sorted.length % 2 ? middle : middle - 1],
-    sorted[middle],
-  ];
-  return (low + high) / 2;
+  const high = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 ? high : (high + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
+
+/** Seconds that something took. */
+export async function seconds(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return (performance.now() - start) / 1000;
+}
+
+const summarized = (name: string, runs: readonly number[]): Measured => ({
+  name,
+  runs,
+  median: median(runs),
+  least: Math.min(...runs),
+  most: Math.max(...runs),
+});
 
 /**
  * Runs all cases in turn, `rounds` times over, after one turn that is not recorded: what slows this machine down for a while
@@ -35,17 +49,11 @@ export async function interleaved(
 ): Promise<Measured[]> {
   const runs = new Map<string, number[]>(cases.map(({ name }) => [name, []]));
   for (let round = 0; round <= rounds; round += 1)
-    for (const { name, run } of cases) {
-      const start = performance.now();
-      const recorded = (await run()) ?? (performance.now() - start) / 1000;
-      say(`${round === 0 ? "warming up" : `run ${round}`}: ${name}: ${recorded.toFixed(3)}`);
-      if (round > 0) runs.get(name)?.push(recorded);
+    for (const one of cases) {
+      await one.prepare?.();
+      const took = await seconds(() => one.run());
+      say(`${round === 0 ? "warming up" : `run ${round} of ${rounds}`}: ${one.name}: ${took.toFixed(3)} s`);
+      if (round > 0) runs.get(one.name)?.push(took);
     }
-  return [...runs].map(([name, values]) => ({
-    name,
-    runs: values,
-    median: median(values),
-    least: Math.min(...values),
-    most: Math.max(...values),
-  }));
+  return [...runs].map(([name, values]) => summarized(name, values));
 }

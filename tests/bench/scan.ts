@@ -7,7 +7,7 @@ import type { SshHost } from "#transport/ssh-host.ts";
 import { resources } from "./desired.ts";
 
 /** The 50 items as the state of a stack has them after an `up`. */
-export function deployedOn(hosts: readonly string[]): readonly Deployed[] {
+function deployedOn(hosts: readonly string[]): readonly Deployed[] {
   const recorded = hosts.flatMap((host) =>
     resources.map(({ type, name, inputs }) => {
       const applied = definitions.get(type)?.inputs.parse(inputs);
