@@ -67,6 +67,11 @@ function hostCases(fixture: Fixture, stack: Stack, delayMs: number): Case[] {
     },
     {
       ...near,
+      name: `${where}: node scripts/up.ts --refresh --skip-preview`,
+      run: () => well(workspace.script("up", stack, "--yes", "--refresh", "--skip-preview")),
+    },
+    {
+      ...near,
       name: `${where}: pulumi up --skip-preview`,
       run: () =>
         well(workspace.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", stack)),

@@ -112,6 +112,10 @@ function cases(fixture: Fixture, folder: string, stack: Stack): Case[] {
       run: () => well(workspace.script("up", stack, "--yes", "--refresh")),
     },
     {
+      name: `${where}: gpu-hosts up --refresh --skip-preview`,
+      run: () => well(workspace.script("up", stack, "--yes", "--refresh", "--skip-preview")),
+    },
+    {
       name: `${where}: pyinfra`,
       run: () => unchanged(folder, "pyinfra", ["-y", `${stack}.py`, "deploy.py"]),
     },
