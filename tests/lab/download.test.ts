@@ -104,6 +104,7 @@ describeLab("Download", () => {
     const next = unpacked("2");
     const { observation } = await up(next);
     expect(observation.status).toEqual({
+      placed: true,
       otherGenerations: { [want.sha256.slice(0, 12)]: { bytes: expect.any(Number), used: true } },
     });
     await life.down(download, want);
@@ -249,6 +250,20 @@ describeLab("Download", () => {
     expect(await on(`ls -d ${downloadFolder(want)} /etc/x /x ${top}/x 2>/dev/null || true`)).toBe("");
     await life.down(download, want);
     expect(await left()).toBe("");
+  });
+
+  test("a refused archive does not stay as the previous generation of the right one", async () => {
+    const bad = wantOf("bad.tar.gz", archive({ "a/passwd": "-> /etc/passwd" }), { unpack: {} });
+    await message(up(bad));
+    const good = unpacked("1");
+    await up(good);
+    await life.down(download, bad);
+    expect(await on(`ls ${top}/tool ${top}/.archives/tool`)).not.toContain(bad.sha256.slice(0, 12));
+    expect(await drift(good)).toEqual([]);
+    await on(`rm -rf ${downloadFolder(good)}`);
+    expect(await drift(good)).toEqual(['content["."]: missing, wanted "the folder"']);
+    await up(good, good);
+    expect(await drift(good)).toEqual([]);
   });
 
   test("setuid bits and owners of an archive are not taken over; a tar that needs a missing program says so", async () => {
