@@ -209,6 +209,16 @@ describeLab("Download", () => {
       );
       expect(ranges()).toEqual([]);
       expect(await on(`ls -A ${top}/tool 2>/dev/null || true`)).toBe("");
+
+      // Somebody else fills it meanwhile.
+      await on(`mount -o remount,size=5m ${top}`);
+      hub.fail({ file: "large.bin", kind: "hold" });
+      const said = saying();
+      const full = message(up(large()));
+      await expect.poll(said, { timeout: 60_000 }).toContain(half);
+      await on(`dd if=/dev/zero of=${top}/other bs=1M 2>/dev/null || true`);
+      hub.release();
+      expect(await full).toMatch(/large.bin: cannot write .*: curl: [\s\S]*100%/);
     } finally {
       await on(`umount ${top}`);
     }
