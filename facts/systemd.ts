@@ -102,8 +102,7 @@ export const showUnit = (name: string, variable?: string): Fact<Unit> => {
   return {
     name: `systemctl show ${name}`,
     // `systemctl --timestamp=unix` came with systemd 251; a time zone in the environment is older than all of them.
-    command: sh`nl='
-'; show=$nl$(TZ=UTC systemctl show ${name} --property=${[...properties, ...processes].join(",")})
+    command: sh`show=$(TZ=UTC systemctl show ${name} --property=${[...properties, ...processes].join(",")})
 date +now=%s; printf '%s\\n' "$show"
 ${variable === undefined ? [] : lookFor(variable)}`,
     parse: ({ stdout }) => parseUnit(stdout),
