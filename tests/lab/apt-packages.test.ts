@@ -114,7 +114,7 @@ describeLab("AptPackages", () => {
   test("what cannot be installed is explained", async () => {
     const life = bench.live(aptPackages);
     await expect(life.up({ packages: { "lab-nosuch": "any" } })).rejects.toThrow(
-      /lab-nosuch: in none of the lists/,
+      /lab-nosuch: in none of the package lists of Debian/,
     );
     await expect(life.up({ packages: { "lab-tool": "9.9" } })).rejects.toThrow(
       /lab-tool: offered are 2.0 1.0/,

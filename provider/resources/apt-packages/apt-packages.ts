@@ -66,7 +66,7 @@ const waitForApt = wait({
   what: "apt to be free",
   command: aptFree,
   deadlineSeconds: 1200,
-  explain: aptFree,
+  hint: "wait for it to end, or see to it on the machine (systemctl status PID); then run `up` again",
 });
 
 /** What came with us goes, and what was only a dependency before us is that again. What was asked for before us stays. */
@@ -105,6 +105,7 @@ function* bring(
     turn: "apt",
     timeoutSeconds: 7200,
     explain: whyNot(wanted),
+    hint: "correct the stack file (base.packages, or the service's build.packages) or the machine's package sources; then run `up` again",
   });
 }
 
