@@ -10,6 +10,7 @@ import {
   type Owners,
   onlyOwner,
   readOwners,
+  recordOf,
   releases,
   writeOwners,
 } from "./owners.ts";
@@ -141,7 +142,8 @@ function refuseForeign({ definition, claimant, want }: Subject, owners: Owners):
     throw new OwnedError(
       `${item.name} belongs to stack ${owner.stack} (${owner.urn}).\n` +
         "  Two stacks may share a machine, not an item: take it out of one of them and run `up` there first. Where it is part of\n" +
-        "  the base of a machine, write `base: false` for the machine in this stack.",
+        "  the base of a machine, write `base: false` for the machine in this stack.\n" +
+        `  If that stack does not exist any more: delete ${recordOf(item)} on the machine, then run \`up\` again.`,
     );
   }
 }

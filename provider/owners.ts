@@ -29,6 +29,9 @@ export function claimantOf(urn: string): Claimant {
 
 const fileOf = (item: string) => `${createHash("sha256").update(item).digest("hex").slice(0, 32)}.json`;
 
+/** Where the machine keeps the record of an item. */
+export const recordOf = (item: Item): string => `${folder}/${fileOf(item.name)}`;
+
 function ownersFact(items: readonly string[]): Fact<Owners> {
   return {
     name: "owners record",

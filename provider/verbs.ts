@@ -36,13 +36,18 @@ function acting(runtime: Runtime, machine: Machine, { urn }: Named, opened: Open
   };
 }
 
-const title = (machine: { name: string; target: string }, { definition, name }: Named) =>
+const title = (machine: Pick<Machine, "name" | "target">, { definition, name }: Named) =>
   `${machine.name} (${machine.target}), ${definition.type} ${name}`;
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** An error of a resource: host first, then resource, then what was tried and what came back. */
-function told(machine: Machine, it: Named, error: unknown, mask: (text: string) => string): string {
+function told(
+  machine: Pick<Machine, "name" | "target">,
+  it: Named,
+  error: unknown,
+  mask: (text: string) => string,
+): string {
   // A HostError names the host by itself.
   const what =
     error instanceof HostError
@@ -139,9 +144,18 @@ async function preview(runtime: Runtime, it: Named, opened: Opened, last: Config
   }
   const subject = { definition: it.definition, claimant: claimantOf(it.urn), want: config, last };
   const mask = masker(config, secretPaths);
-  const { changes, steps, adopted } = await plan(subject, reach.host).catch((error: unknown) => {
-    throw new Error(told(reach.host, it, error, mask), { cause: error });
+  const planned = await plan(subject, reach.host).catch((error: unknown) => {
+    const why = told(reach.host, it, error, mask);
+    // A host that will not be asked is told like one that is silent: it must not keep the others from their `up`.
+    if (!(error instanceof HostError)) throw new Error(why, { cause: error });
+    return why;
   });
+  if (typeof planned === "string") {
+    await runtime.log(it.urn, "warning", `not compared with the host: ${planned}`);
+    runtime.writePlan({ ...entry, note: `not compared: ${planned}` });
+    return;
+  }
+  const { changes, steps, adopted } = planned;
   if (adopted.length > 0) {
     const fate = changes.length === 0 ? "already as wanted" : "some of it will change, see `npm run plan`";
     await runtime.log(it.urn, "info", `takes over what is on ${host}: ${adopted.join(", ")} (${fate})`);
@@ -158,8 +172,15 @@ async function preview(runtime: Runtime, it: Named, opened: Opened, last: Config
 async function reachToChange(runtime: Runtime, it: Named, host: string): Promise<Machine> {
   const reach = await runtime.reach(host, { withinSeconds: changeSeconds, urn: it.urn });
   if (reach.state === "reachable") return reach.host;
-  const why = reach.state === "absent" ? reach.reason : messageOf(reach.error);
-  throw new Error(`${it.definition.type} ${it.name} on ${host}: ${why}`);
+  throw reach.state === "absent"
+    ? new Error(`${it.definition.type} ${it.name} on ${host}: ${reach.reason}`)
+    : unreached(it, reach.error);
+}
+
+/** The error of a host that did not let us in, in the form of all others. */
+function unreached(it: Named, error: Error): Error {
+  if (!(error instanceof HostError)) return error;
+  return new Error(told({ name: error.host, target: error.target }, it, error, String), { cause: error });
 }
 
 async function bringAbout(
@@ -289,7 +310,7 @@ export async function remove(
   }
   const reach = await runtime.reach(host, { withinSeconds: changeSeconds, urn });
   if (reach.state === "absent") return;
-  if (reach.state === "unreachable") throw reach.error;
+  if (reach.state === "unreachable") throw unreached(it, reach.error);
   const last = opened.applied ?? opened.config;
   try {
     await dismantle(
