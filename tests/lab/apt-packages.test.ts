@@ -130,7 +130,9 @@ describeLab("AptPackages", () => {
     const life = bench.live(aptPackages);
     await on("systemd-run -q sh -c 'exec 9>/var/lib/dpkg/lock-frontend; exec sleep 5.5'");
     await life.up({ packages: { "lab-alt": "any" } });
-    expect(life.said.join("\n")).toMatch(/waiting for apt to be free: held by sleep 5.5 \(pid \d+, run-\w+\.service, since /);
+    expect(life.said.join("\n")).toMatch(
+      /waiting for apt to be free: held by sleep 5.5 \(pid \d+, run-\w+\.service, since /,
+    );
     await life.destroy();
   });
 
