@@ -63,8 +63,10 @@ test("an item without a place of its own takes all changes of its resource", () 
   const changes: Change[] = [
     { path: ["running"], kind: "update", have: false, want: true },
     { path: ["dropIns", "10-a.conf"], kind: "add", want: "[Service]\nNice=5\n" },
+    { path: ["environment", "A"], kind: "add", want: "1" },
+    { path: ["pending", "restart"], kind: "delete", have: "started before gpu-hosts configured it" },
   ];
   expect(text([unit], changes)).toContain(
-    'unit a.service: running false → true, dropIns["10-a.conf"] nothing → "[Service]\\nNice=5\\n"',
+    'unit a.service: running false → true, pending.restart "started before gpu-hosts configured it" → nothing, new: dropIns["10-a.conf"], environment.A',
   );
 });

@@ -22,12 +22,19 @@ export interface Takeover {
  * the inputs of what it creates. Bounded in length, secrets masked.
  */
 export function takeover({ host, adopted, changes, secretPaths, mask }: Takeover): string {
-  const told = adopted.map(({ name, path }) => ({
-    name,
-    changes: changes
-      .filter((change) => path.every((part, i) => change.path[i] === part))
-      .map((change) => changeText(change, path, touchesSecret(change.path, secretPaths), mask)),
-  }));
+  const told = adopted.map(({ name, path }) => {
+    const own = changes.filter((change) => path.every((part, i) => change.path[i] === part));
+    const text = (change: Change) => changeText(change, path, touchesSecret(change.path, secretPaths), mask);
+    const added = own.filter(({ kind }) => kind === "add").map((change) => titleOf(change, path));
+    return {
+      name,
+      // Their values stand among the inputs.
+      changes: [
+        ...own.filter(({ kind }) => kind !== "add").map(text),
+        ...(added.length > 0 ? [`new: ${added.join(", ")}`] : []),
+      ],
+    };
+  });
   const changing = told.filter((item) => item.changes.length > 0);
   const lines = changing
     .slice(0, itemLines)
@@ -45,13 +52,11 @@ function some(texts: readonly string[], most: number): string {
   return [...texts.slice(0, most), ...(rest > 0 ? [`${rest} more`] : [])].join(", ");
 }
 
-function changeText(
-  { path, want, have }: Change,
-  of: Path,
-  secret: boolean,
-  mask: (text: string) => string,
-): string {
-  const what = pathText(path.slice(of.length)).replace(/^\[/, "item [");
+const titleOf = ({ path }: Change, of: Path) => pathText(path.slice(of.length));
+
+function changeText(change: Change, of: Path, secret: boolean, mask: (text: string) => string): string {
+  const { want, have } = change;
+  const what = titleOf(change, of);
   const title = what === "" ? "" : `${what} `;
   if (secret) return `${title}changes (secret)`;
   const [from, to, line] = differing(have, want);
