@@ -144,9 +144,10 @@ function refuseForeign({ definition, claimant, want }: Subject, owners: Owners):
     if (!owner) continue;
     throw new OwnedError(
       `${item.name} belongs to stack ${owner.stack} (${owner.urn}).\n` +
-        "  Two stacks may share a machine, not an item: take it out of one of them and run `up` there first. Where it is part of\n" +
-        "  the base of a machine, write `base: false` for the machine in this stack. If that stack is no more (its state was\n" +
-        `  lost, or it was removed without a destroy), write \`takeOver: [${owner.stack}]\` for the machine to inherit what is there.`,
+        "  Two stacks may share a machine, not an item: take it out of one of them and run `up` there first. A service needs another\n" +
+        "  name in one of them; for what is part of the base of a machine, write `base: false` for the machine in this stack.\n" +
+        "  If that stack is no more (its state was lost, or it was removed without a destroy), inherit what is there:\n" +
+        `  write \`takeOver: [${owner.stack}]\` for the machine.`,
     );
   }
 }

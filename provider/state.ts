@@ -23,7 +23,10 @@ export function named(urn: string): Named {
   const type = types.split("$").at(-1)?.split(":").at(-1) ?? "";
   const definition = definitions.get(type);
   if (!definition)
-    throw new Error(`gpuhost has no resource ${type}; it has ${[...definitions.keys()].join(", ")}`);
+    throw new Error(
+      `gpuhost has no resource ${type}; it has ${[...definitions.keys()].join(", ")}.\n` +
+        "  If it stands in the state of the stack, a newer gpu-hosts wrote that: go on with that release.",
+    );
   return { urn, definition, name };
 }
 
