@@ -177,6 +177,17 @@ function explained(
       error,
     );
   }
+  if (/too many authentication failures/i.test(error.message)) {
+    const tried = methods.map(({ label }) => `\n  tried ${label}`).join("");
+    const hint = `name the right key, so that the agent shows no other: ${fieldOf(endpoint, "identityFile")} (its .pub file will do)`;
+    return new HostError(
+      subject,
+      "auth",
+      `${place} was shown more keys than it takes (MaxAuthTries)${tried}`,
+      hint,
+      error,
+    );
+  }
   if (error.level === "handshake" && /no matching/i.test(error.message))
     return new HostError(
       subject,

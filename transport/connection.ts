@@ -1,8 +1,9 @@
 import type { Duplex } from "node:stream";
 import type { Client, ClientChannel } from "ssh2";
+import { sh } from "./command.ts";
 import { HostError, type Subject, shortened } from "./errors.ts";
 import { type Login, openRootShell } from "./login.ts";
-import { type RawFinished, type Request, Worker } from "./worker.ts";
+import { type RawFinished, type Request, type Traffic, Worker } from "./worker.ts";
 
 /** sshd allows 10 sessions a connection; 6 were seen never to fail. One of them is kept for the lock. */
 const MAX_WORKERS = 5;
@@ -21,6 +22,7 @@ export class Connection {
   /** sudo's refusal of our password; asking again would not change it. */
   #refusal: HostError | undefined;
   readonly #onRoundTrip: () => void;
+  readonly #traffic: Traffic = { bytesOut: 0, heardAt: 0 };
   /** Connections to other machines that run through this one. */
   #passing = 0;
 
@@ -61,11 +63,22 @@ export class Connection {
    * Rejects with a HostError.
    */
   async dedicated(): Promise<Worker | undefined> {
+    // It must not take the only session there is: a worker comes first, and is needed anyway.
+    if (this.#workers.size === 0) await Promise.all(this.submit([{ command: sh`:`, timeoutSeconds: 20 }]));
     try {
       return await this.#shell();
     } catch (error) {
       if (this.#lost || error instanceof HostError) throw this.#asHostError(error);
       return undefined;
+    }
+  }
+
+  /** The shell of a connection that is used for nothing else. Rejects with a HostError. */
+  async only(): Promise<Worker> {
+    try {
+      return await this.#shell();
+    } catch (error) {
+      throw this.#asHostError(error);
     }
   }
 
@@ -150,7 +163,7 @@ export class Connection {
   async #shell(): Promise<Worker> {
     const { subject } = this.#login;
     const shell = await openRootShell(this.#login, (command) => this.#exec(command));
-    return new Worker(subject, shell, (error) => this.drop(error.what));
+    return new Worker(subject, shell, this.#traffic, (error) => this.drop(error.what));
   }
 
   #exec(command: string): Promise<ClientChannel> {
@@ -161,16 +174,12 @@ export class Connection {
 
   #asHostError(error: unknown): HostError {
     if (this.#lost) return this.#lost;
-    return error instanceof HostError ? error : this.noSession(error);
-  }
-
-  /** The error for a host that opens us no session. */
-  noSession(error?: unknown): HostError {
-    const reason = error instanceof Error ? `: ${error.message}` : "";
+    if (error instanceof HostError) return error;
+    const reason = error instanceof Error ? error.message : String(error);
     return new HostError(
       this.#login.subject,
       "refused",
-      `the SSH server opened no session${reason}`,
+      `the SSH server opened no session: ${reason}`,
       "look at MaxSessions in /etc/ssh/sshd_config and at its log: journalctl -u ssh -n 20",
       error,
     );

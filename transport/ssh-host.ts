@@ -164,8 +164,7 @@ export class SshHost implements Machine {
   async #shellApart(): Promise<Worker> {
     const apart = await this.line.another();
     try {
-      const shell = await apart.dedicated();
-      if (shell === undefined) throw apart.noSession();
+      const shell = await apart.only();
       shell.onEnd(() => apart.drop("the lock was given back"));
       return shell;
     } catch (error) {

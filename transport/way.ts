@@ -100,16 +100,8 @@ function notForwarded(endpoint: Endpoint, via: Hop, error: Error & { reason?: un
 function throughCommand(command: string, signal: AbortSignal): Duplex {
   const windows = process.platform === "win32";
   // In a process group of its own: Ctrl-C ends us after the step in progress, and must not cut its connection before.
-  const child = spawn(windows ? command : `exec ${command}`, {
-    shell: true,
-    detached: !windows,
-    windowsHide: true,
-  });
-  let said = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    said = `${said}${chunk}`.slice(-2000);
-  });
-  const stream = Duplex.from({ readable: child.stdout, writable: child.stdin });
+  const options = { shell: true, detached: !windows, windowsHide: true };
+  const child = spawn(windows ? command : `exec ${command}`, options);
   const end = () => {
     try {
       if (child.pid !== undefined) process.kill(windows ? child.pid : -child.pid);
@@ -117,12 +109,29 @@ function throughCommand(command: string, signal: AbortSignal): Duplex {
       // It has ended by itself.
     }
   };
-  child.once("error", (error) => stream.destroy(error));
+  const stream = new Duplex({
+    read: () => void child.stdout.resume(),
+    // Its end says more than a pipe that broke.
+    write: (chunk, _encoding, done) => void child.stdin.write(chunk, () => done()),
+    final: (done) => void child.stdin.end(() => done()),
+    destroy(error, done) {
+      end();
+      done(error);
+    },
+  });
+  child.stdin.on("error", () => undefined);
+  child.stdout.on("data", (chunk) => {
+    if (!stream.push(chunk)) child.stdout.pause();
+  });
+  let said = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    said = `${said}${chunk}`.slice(-2000);
+  });
+  child.once("error", (error) => stream.destroy(new NotYet(`cannot run ${command}: ${error.message}`)));
   child.once("close", (code) => {
     const words = `the ProxyCommand of your ssh config ended (exit code ${code}): ${command}`;
     stream.destroy(new NotYet([words, lastLines(said)].filter((line) => line !== "").join("\n")));
   });
-  stream.once("close", end);
   signal.addEventListener("abort", end, { once: true });
   return stream;
 }
