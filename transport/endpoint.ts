@@ -45,7 +45,7 @@ const DEFAULT_KEYS = ["id_ed25519", "id_ecdsa", "id_rsa"];
 const SSH_DEFAULT_KEYS = [...DEFAULT_KEYS, "id_ed25519_sk", "id_ecdsa_sk", "id_xmss", "id_dsa"];
 
 /** How an operator reaches a host: `ops@10.0.0.11`, `root@[fd00::1]:2222`. */
-export function targetOf(user: string, address: string, port: number): string {
+function targetOf(user: string, address: string, port: number): string {
   const bracketed = address.includes(":") ? `[${address}]` : address;
   return `${user}@${bracketed}${port === 22 ? "" : `:${port}`}`;
 }

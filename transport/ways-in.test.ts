@@ -1,5 +1,14 @@
 import { execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -82,7 +91,9 @@ async function begin(machine: Machine, command: Command): Promise<{ readonly ove
   return { over };
 }
 
-const sessions = (sshd: TestSshd) => sshd.connections();
+/** How many connections some servers have, once those that just ended are gone. */
+const serving = (servers: readonly TestSshd[], counts: readonly number[]) =>
+  vi.waitFor(() => expect(servers.map((sshd) => sshd.connections())).toEqual(counts), { timeout: 20_000 });
 
 describeOnSshd("jump hosts", () => {
   let bastion: TestSshd;
@@ -109,11 +120,11 @@ describeOnSshd("jump hosts", () => {
     const machines = await Promise.all(["one", "two", "three"].map((name) => machineIn(pool, name)));
     const answers = await Promise.all(machines.map((machine) => machine.run(sh`echo here`)));
     expect(answers.map(({ stdout }) => stdout)).toEqual(["here\n", "here\n", "here\n"]);
-    expect(sessions(bastion)).toBe(1);
-    expect(sessions(inner)).toBe(3);
+    await serving([bastion], [1]);
+    await serving([inner], [3]);
     // The jump host can be worked on through the same connection.
     expect((await (await machineIn(pool, "bastion")).run(sh`echo too`)).stdout).toBe("too\n");
-    expect(sessions(bastion)).toBe(1);
+    await serving([bastion], [1]);
   });
 
   test("a chain: host of the inventory, then a login outside of it, each key verified", async () => {
@@ -122,7 +133,7 @@ describeOnSshd("jump hosts", () => {
     const entry = inner.entry({ jump: ["bastion", outside(middle)] });
     const machine = await machineIn(poolOf({ bastion: bastion.entry(), rack1: entry }, { home }), "rack1");
     expect((await machine.run(sh`echo far`)).stdout).toBe("far\n");
-    expect([sessions(bastion), sessions(middle)]).toEqual([1, 1]);
+    await serving([bastion, middle], [1, 1]);
 
     rmSync(join(home, ".ssh", "known_hosts"));
     const error = errorIn(
@@ -149,12 +160,12 @@ Host door\n${port(bastion)}IdentityFile ${join(bastion.folder, "login")}\n`,
     const machine = await machineIn(poolOf({ rack1: entry }, { home }), "rack1");
     expect(machine.target).toBe(`root@127.0.0.1:${inner.port}`);
     expect((await machine.run(sh`echo far`)).stdout).toBe("far\n");
-    expect([sessions(bastion), sessions(middle)]).toEqual([1, 1]);
+    await serving([bastion, middle], [1, 1]);
 
     // What the entry says wins: no jump host.
     const direct = await machineIn(poolOf({ rack1: { ...entry, jump: [] } }, { home }), "rack1");
     expect((await direct.run(sh`echo near`)).stdout).toBe("near\n");
-    expect([sessions(bastion), sessions(middle)]).toEqual([1, 1]);
+    await serving([bastion, middle], [1, 1]);
   });
 
   test("jump hosts of the ssh config that go in a circle are told, and do not hang", async () => {
@@ -412,12 +423,24 @@ describeOnSshd("keys", () => {
   });
 
   test("a certificate authority in known_hosts is told as what it is, with the pin to set instead", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "gpu-hosts-ca-"));
-    cleanups.push(() => rmSync(folder, { recursive: true }));
-    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, "ca")]);
-    const sshd = await sshdWith(`HostCertificate ${join(folder, "host-cert.pub")}`).catch(() => sshdWith());
+    const sshd = await sshdWith();
+    const file = (name: string) => join(sshd.folder, name);
+    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file("ca")]);
+    execFileSync("ssh-keygen", [
+      "-q",
+      "-s",
+      file("ca"),
+      "-I",
+      "rack1",
+      "-h",
+      "-n",
+      "127.0.0.1",
+      file("host.pub"),
+    ]);
+    appendFileSync(file("sshd_config"), `HostCertificate ${file("host-cert.pub")}\n`);
+    await sshd.restart();
     const home = homeWith();
-    const ca = readFileSync(join(folder, "ca.pub"), "utf8");
+    const ca = readFileSync(file("ca.pub"), "utf8");
     writeFileSync(join(home, ".ssh", "known_hosts"), `@cert-authority [127.0.0.1]:${sshd.port} ${ca}`);
     const { hostKey: _, ...entry } = sshd.entry();
     const error = errorIn(await poolOf({ rack1: entry }, { home }).reach("rack1"));
@@ -439,7 +462,7 @@ describeOnSshd("an sshd that is short of room", () => {
     expect((await runs()).map(({ stdout }) => stdout)).toEqual(numbers);
     await host.lock("me");
     expect((await runs()).map(({ stdout }) => stdout)).toEqual(numbers);
-    expect(sessions(sshd)).toBe(2);
+    await serving([sshd], [2]);
     const other = await machineIn(poolOf({ gpu1: sshd.entry() }), "gpu1");
     expect((await errorOf(other.lock("other", 0))).message).toContain("by me");
 

@@ -17,8 +17,8 @@ export interface SlowProxy {
   close(): Promise<void>;
 }
 
-/** Bytes that are under way at most; more waits at the sender, as in a real network. */
-const UNDER_WAY = 64 * 1024;
+/** Bytes that are under way at most, beside what the link itself holds; more waits at the sender, as in a real network. */
+const BUFFERED = 64 * 1024;
 
 /** Passes connections on to a port of 127.0.0.1, late and slowly. */
 export async function startSlowProxy(target: number, link: Link): Promise<SlowProxy> {
@@ -58,21 +58,28 @@ export async function startSlowProxy(target: number, link: Link): Promise<SlowPr
 
 /** Hands the bytes on in order, each after the link's delay, and no faster than it carries them. */
 function carry(from: Socket, to: Socket, { delayMs, bytesPerSecond }: Link): void {
+  // Timers alone do not keep their order.
+  const queue: { readonly at: number; readonly size: number; readonly arrive: () => void }[] = [];
+  const most = BUFFERED + (bytesPerSecond * delayMs) / 1000;
   let free = 0;
   let underWay = 0;
-  const later = (work: () => void, size: number) => {
-    // The link is busy with this chunk until `free`; then its last byte travels.
-    free = Math.max(performance.now(), free) + (size / bytesPerSecond) * 1000;
-    setTimeout(work, free + delayMs - performance.now());
+  const deliver = () => {
+    for (let [head] = queue; head !== undefined && head.at <= performance.now(); [head] = queue) {
+      queue.shift();
+      underWay -= head.size;
+      head.arrive();
+    }
+    if (underWay <= most) from.resume();
+    if (queue[0] !== undefined) setTimeout(deliver, Math.max(1, queue[0].at - performance.now()));
   };
-  from.on("data", (chunk: Buffer) => {
-    underWay += chunk.length;
-    if (underWay > UNDER_WAY) from.pause();
-    later(() => {
-      underWay -= chunk.length;
-      if (underWay <= UNDER_WAY) from.resume();
-      if (!to.destroyed) to.write(chunk);
-    }, chunk.length);
-  });
-  from.on("end", () => later(() => to.end(), 0));
+  const send = (size: number, arrive: () => void) => {
+    // The link is busy with this until `free`; then its last byte travels.
+    free = Math.max(performance.now(), free) + (size / bytesPerSecond) * 1000;
+    underWay += size;
+    if (underWay > most) from.pause();
+    queue.push({ at: free + delayMs, size, arrive });
+    if (queue.length === 1) setTimeout(deliver, free + delayMs - performance.now());
+  };
+  from.on("data", (chunk: Buffer) => send(chunk.length, () => to.destroyed || to.write(chunk)));
+  from.on("end", () => send(0, () => to.end()));
 }
