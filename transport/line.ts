@@ -75,7 +75,7 @@ export class Line implements Hop {
   }
 
   async attempt(): Promise<Connection> {
-    if (this.closed) throw new HostError(this.subject, "lost", "the connections were closed");
+    if (this.closed) throw new HostError(this.subject, "closed", "the connections were closed");
     return this.#current?.alive ? this.#current : await this.#shared();
   }
 

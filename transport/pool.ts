@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { agentOf, type Endpoint, type Surroundings } from "./endpoint.ts";
 import { HostError } from "./errors.ts";
 import type { Reach } from "./host.ts";
-import { type HostEntry, type Inventory, jumpProblem } from "./inventory.ts";
+import { type Credentials, type HostEntry, type Inventory, jumpProblem } from "./inventory.ts";
 import { Line, type OnWait } from "./line.ts";
 import { Resolver } from "./resolve.ts";
 import { SshHost } from "./ssh-host.ts";
@@ -40,8 +40,9 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
   function hostNamed(name: string): Promise<SshHost> {
     const entry = inventory.hosts[name];
     if (entry === undefined) throw unknown(name, Object.keys(inventory.hosts));
-    const host = hosts.get(name) ?? makeHost(name, entry);
-    hosts.set(name, host);
+    const way = wayTo(entry, inventory.credentials[name]);
+    const host = hosts.get(way) ?? makeHost(name, entry);
+    hosts.set(way, host);
     return host;
   }
 
@@ -95,6 +96,15 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
       passages.clear();
     },
   };
+}
+
+/**
+ * What leads to a machine. One that is being renamed (the old name retires, the new one is added in the same run) has two
+ * names, and still one gate and one lock.
+ */
+function wayTo(entry: HostEntry, credentials: Credentials | undefined): string {
+  const { retire: _, base: __, takeOver: ___, groupAddress: ____, ...way } = entry;
+  return JSON.stringify([Object.entries(way).sort(), credentials]);
 }
 
 function unknown(name: string, names: readonly string[]): Error {
