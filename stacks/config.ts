@@ -163,6 +163,19 @@ function strangers(key: string, named: readonly string[], known: readonly string
     .map((name) => ({ path: [key, name], text: `is no host of gpuhost:hosts${suggestion(name, known)}` }));
 }
 
+/** Extra commands connect by themselves, straight to the machine. */
+function unreachableCommands(
+  named: readonly string[],
+  hosts: Readonly<Record<string, HostEntry>>,
+): Problem[] {
+  return named
+    .filter((name) => [hosts[name]?.jump ?? []].flat().length > 0)
+    .map((name) => ({
+      path: ["base", "extraCommands", name],
+      text: `${name} is reached through a jump host (hosts.${name}.jump), which extra commands cannot do; take them out`,
+    }));
+}
+
 /**
  * What a wrong service would take up, from those of its keys that are right, so that its hosts and ports are checked in the
  * same run; undefined if too little is left.
@@ -214,6 +227,7 @@ export function parseConfiguration(raw: RawConfiguration, keys: readonly string[
     ...refresh.problems,
     ...strangers("credentials", keysOf(raw.credentials), names),
     ...strangers("base.extraCommands", keysOf(common.value?.extraCommands), names),
+    ...unreachableCommands(keysOf(common.value?.extraCommands), hosts.values),
     ...strangers("base.openings", keysOf(common.value?.openings), names),
   ];
   const across = topologyProblems({

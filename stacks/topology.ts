@@ -1,5 +1,6 @@
 import { isIPv4 } from "node:net";
 import type { Exposure, Opening, Placement, Seat } from "#components/placement.ts";
+import { type HostEntry, jumpProblem, sshPort } from "#transport/inventory.ts";
 import { type Problem, pathText, suggestion } from "./problems.ts";
 
 /** A machine as the rules across hosts see it. */
@@ -7,7 +8,8 @@ export interface Place {
   readonly platform: string;
   readonly address: string;
   /** SSH port. */
-  readonly port: number;
+  readonly port?: number | undefined;
+  readonly jump?: HostEntry["jump"];
   readonly groupAddress?: string | undefined;
   readonly retire?: true | "gone" | undefined;
   /** Whether this stack has its base; another one may. @default true */
@@ -85,10 +87,13 @@ function exposureProblem(service: string, exposure: Exposure): Problem | undefin
 /** Two names for one machine would install everything twice, each against the other. */
 function doubles({ hosts }: Topology): Problem[] {
   const seen = new Map<string, string>();
-  return Object.entries(hosts).flatMap(([name, { address, port, retire }]) => {
-    const other = seen.get(`${address} ${port}`);
+  return Object.entries(hosts).flatMap(([name, host]) => {
+    const { address, retire } = host;
+    // Behind different jump hosts the same private address may be two machines.
+    const place = `${address} ${sshPort(host)} ${[host.jump ?? []].flat().join(" ")}`;
+    const other = seen.get(place);
     if (retire) return [];
-    seen.set(`${address} ${port}`, name);
+    seen.set(place, name);
     return other
       ? [
           {
@@ -97,6 +102,15 @@ function doubles({ hosts }: Topology): Problem[] {
           },
         ]
       : [];
+  });
+}
+
+/** The way to a host through others must end. An entry that is wrong in itself is told as that. */
+function jumps({ names, hosts }: Topology): Problem[] {
+  const known = { ...Object.fromEntries(names.map((name) => [name, {}])), ...hosts };
+  return Object.keys(hosts).flatMap((name) => {
+    const text = jumpProblem(name, known);
+    return text === undefined ? [] : [{ path: ["hosts", name, "jump"], text }];
   });
 }
 
@@ -115,7 +129,7 @@ function baseProblems({ hosts, base }: Topology): Problem[] {
 
 function portClashes({ names, hosts, placements, base }: Topology): Problem[] {
   const taken = new Map(
-    Object.entries(hosts).map(([name, { port }]) => [`${name} ${port}`, `SSH (hosts.${name}.port)`]),
+    Object.entries(hosts).map(([name, host]) => [`${name} ${sshPort(host)}`, `SSH (hosts.${name}.port)`]),
   );
   const openings = Object.entries(base?.openings ?? {}).flatMap(([host, all]) =>
     all.flatMap(({ port }, i) => {
@@ -164,6 +178,7 @@ export function topologyProblems(topology: Topology): Problem[] {
   ]);
   return [
     ...doubles(topology),
+    ...jumps(topology),
     ...baseProblems(topology),
     ...perService.filter((found) => found !== undefined),
     ...portClashes(topology),
