@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { HostError } from "#transport/errors.ts";
-import { type KeyVerdict, judgeKey, parseKnownHosts } from "#transport/host-key.ts";
+import { judgeKey, type KeyVerdict, parseKnownHosts } from "#transport/host-key.ts";
 import type { Credentials, HostEntry } from "#transport/inventory.ts";
 import { type ServerKey, type SshServer, scanHostKey } from "#transport/scan-host-key.ts";
 import { withHosts } from "./hosts.ts";
@@ -45,22 +45,21 @@ export type Met =
   | { readonly state: "windows" };
 
 /** Logs in as the entry says and reads what the machine is. Rejects with a HostError where that fails. */
-export function meet(name: string, entry: HostEntry, credentials: Credentials = {}): Promise<Met> {
+export async function meet(name: string, entry: HostEntry, credentials: Credentials = {}): Promise<Met> {
   const inventory = { hosts: { [name]: entry }, credentials: { [name]: credentials } };
-  return withHosts(inventory, async (reach) => {
-    const reached = await reach(name);
-    if (reached.state === "unreachable") throw reached.error;
-    if (reached.state === "absent") throw new Error(reached.reason);
-    try {
+  try {
+    return await withHosts(inventory, async (reach) => {
+      const reached = await reach(name);
+      if (reached.state === "unreachable") throw reached.error;
+      if (reached.state === "absent") throw new Error(reached.reason);
       return { state: "read", access: accessOf(entry, credentials), survey: await survey(reached.host) };
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      if (asksForPassword(error) && credentials.sudoPassword === undefined)
-        return { state: "password needed" };
-      if (isWindows(error)) return { state: "windows" };
-      throw error;
-    }
-  });
+    });
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    if (isWindows(error)) return { state: "windows" };
+    if (asksForPassword(error) && credentials.sudoPassword === undefined) return { state: "password needed" };
+    throw error;
+  }
 }
 
 function accessOf({ user }: HostEntry, { sudoPassword }: Credentials): RootAccess {

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
 import { sh } from "#transport/command.ts";
 import type { Fact, Finished } from "#transport/host.ts";
@@ -42,8 +43,9 @@ function textOf(value: z.output<typeof field>): string {
 
 /** What a log says must not steer the reader's terminal. */
 const harmless = (text: string) =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-  text.replaceAll(/\u001b\[[0-9;?]*[ -/]*[@-~]/g, "").replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "");
+  stripVTControlCharacters(text).replaceAll(/\p{Cc}/gu, (character) =>
+    /[\t\n]/.test(character) ? character : "",
+  );
 
 function parseEntry(line: string): JournalEntry {
   const entry = printed.parse(JSON.parse(line));
