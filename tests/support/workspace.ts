@@ -132,6 +132,7 @@ export function createWorkspace() {
 
   return {
     folder,
+    env,
     start,
     /** `pulumi` as an operator types it, any exit code. */
     pulumi: (...args: string[]) => start("pulumi", pulumiArgs(args)).ended,
