@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { stripVTControlCharacters } from "node:util";
 import type { Ended } from "./workspace.ts";
 
 /** A program in a terminal of its own, and somebody who reads and types there. */
@@ -17,6 +18,8 @@ export interface Terminal {
   close(): Promise<void>;
 }
 
+const ESCAPE = "\u001b";
+
 interface Place {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
@@ -24,17 +27,27 @@ interface Place {
 
 /** Starts a shell command in a pseudo terminal, which script(1) makes. */
 export function openTerminal(command: string, { cwd, env }: Place): Terminal {
-  const child = spawn("script", ["--quiet", "--return", "--flush", "--command", command, "/dev/null"], {
-    cwd,
-    env: { ...env, TERM: "dumb", SHELL: "/bin/sh" },
-    stdio: "pipe",
-  });
+  const child = spawn(
+    "script",
+    ["--quiet", "--return", "--flush", "--command", command, process.env.TYPESCRIPT ?? "/dev/null"],
+    {
+      cwd,
+      env: { ...env, TERM: "xterm", SHELL: "/bin/sh" },
+      stdio: "pipe",
+    },
+  );
   let output = "";
+  let half = "";
   let from = 0;
   const watchers = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
-      output += text.replaceAll("\r\n", "\n");
+      const all = half + text;
+      // A control sequence may come in two pieces.
+      half = /\p{Cc}[^\p{Cc}a-zA-Z]*$/u.exec(all)?.[0] ?? "";
+      if (half.length > 20 || !half.startsWith(ESCAPE)) half = "";
+      const whole = all.slice(0, all.length - half.length);
+      output += stripVTControlCharacters(whole).replaceAll("\r\n", "\n");
       for (const watch of watchers) watch();
     });
   }
