@@ -27,15 +27,11 @@ interface Place {
 
 /** Starts a shell command in a pseudo terminal, which script(1) makes. */
 export function openTerminal(command: string, { cwd, env }: Place): Terminal {
-  const child = spawn(
-    "script",
-    ["--quiet", "--return", "--flush", "--command", command, process.env.TYPESCRIPT ?? "/dev/null"],
-    {
-      cwd,
-      env: { ...env, TERM: "xterm", SHELL: "/bin/sh" },
-      stdio: "pipe",
-    },
-  );
+  const child = spawn("script", ["--quiet", "--return", "--flush", "--command", command, "/dev/null"], {
+    cwd,
+    env: { ...env, TERM: "xterm", SHELL: "/bin/sh" },
+    stdio: "pipe",
+  });
   let output = "";
   let half = "";
   let from = 0;
