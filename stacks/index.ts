@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { LinuxHost } from "#components/linux-host/linux-host.ts";
+import { LinuxGuest, LinuxHost } from "#components/linux-host/linux-host.ts";
 import { Llamacpp } from "#components/llamacpp/llamacpp.ts";
 import type { EngineArgs, ServedModel, ServingHost } from "#components/serving-host.ts";
 import { type Announced, announceOutages } from "./announce.ts";
@@ -12,6 +12,7 @@ import {
   type RawConfiguration,
   type Service,
 } from "./config.ts";
+import { askedOfOthers } from "./guests.ts";
 import { curlLine } from "./outputs.ts";
 import { groupAddress, openings } from "./topology.ts";
 
@@ -36,17 +37,18 @@ function readConfiguration(): Configuration {
 function declareHosts({ hosts, credentials, services, base }: Configuration): Record<string, ServingHost> {
   const placements = Object.entries(services).map(([name, service]) => [name, placement(service)] as const);
   const open = openings({ hosts, placements: Object.fromEntries(placements) });
+  for (const line of askedOfOthers(hosts, open)) void pulumi.log.warn(line);
   const serving: Record<string, ServingHost> = {};
   for (const [name, entry] of Object.entries(hosts)) {
     if (entry.retire) continue;
     const args = {
       packages: base.packages,
       heldPackages: base.heldPackages,
-      openings: open[name] ?? [],
+      openings: [...(open[name] ?? []), ...(base.openings[name] ?? [])],
       extraCommands: base.extraCommands[name] ?? [],
       login: { ...entry, ...credentials[name] },
     };
-    const parts = entry.base ? new LinuxHost(name, args).parts : [];
+    const { parts } = entry.base ? new LinuxHost(name, args) : new LinuxGuest(name);
     serving[name] = { name, address: entry.address, groupAddress: groupAddress(entry), base: parts };
   }
   return serving;
@@ -66,11 +68,13 @@ function declareServices({ services, mirrors }: Configuration, hosts: Record<str
     served[name] = { engine: service.engine, url, model, generation, units, curl };
     if (service.apiKey) keys[`${name}-apiKey`] = pulumi.secret(service.apiKey);
   }
-  void announceOutages(served);
   return { services: served, ...keys };
 }
 
 const configuration = readConfiguration();
+const outputs = declareServices(configuration, declareHosts(configuration));
+// Awaited, or the program might end before the engine has the line.
+await announceOutages(outputs.services);
 
 // biome-ignore lint/style/noDefaultExport: Pulumi takes outputs whose names are computed from a default export only
-export default declareServices(configuration, declareHosts(configuration));
+export default outputs;

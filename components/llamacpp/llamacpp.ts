@@ -1,6 +1,7 @@
 import { isIPv6 } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 import type { EngineArgs, ServedModel, ServingHost } from "#components/serving-host.ts";
+import type { Witness } from "#provider/client.ts";
 import { AptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
 import { Check } from "#provider/resources/check/check.ts";
 import { Files } from "#provider/resources/files/files.ts";
@@ -39,7 +40,7 @@ export class Llamacpp extends pulumi.ComponentResource implements ServedModel {
     const hostOf = (member: Pick<Member, "host">): ServingHost => known(args.hosts, member.host);
     const group = groupOf(name, service, (host) => hostOf({ host }).groupAddress);
     const leader = leaderOf(group);
-    const part: Part = { parent: this, group, service, hub: args.hub };
+    const part: Part = { parent: this, group, service, hub: args.hub, witness: witnessOf(group) };
 
     const workers = workersOf(group).flatMap((member) => declareWorker(part, member, hostOf(member)));
     declareLeader(part, hostOf(leader), workers);
@@ -59,6 +60,15 @@ interface Part {
   readonly group: Group;
   readonly service: LlamacppService;
   readonly hub: string;
+  readonly witness: Witness | undefined;
+}
+
+/** The leader, which sees all members: whichever of them fails, the error says how each stands to the new generation. */
+function witnessOf(group: Group): Witness | undefined {
+  if (workersOf(group).length === 0) return undefined;
+  const names = namesOf(group.service);
+  const argv: Witness["argv"] = [names.script("members"), names.group, group.generation, names.leader];
+  return { host: leaderOf(group).host, argv };
 }
 
 function known(hosts: EngineArgs<unknown>["hosts"], name: string): ServingHost {
@@ -94,33 +104,33 @@ function memberFiles(group: Group, scripts: readonly Script[]) {
 
 /** One worker: packages, files, the RPC server and its member endpoint. Returns what the leader waits for. */
 function declareWorker(
-  { parent, group, service }: Part,
+  { parent, group, service, witness }: Part,
   member: Member,
   { name: host, base }: ServingHost,
 ): pulumi.Resource[] {
   const names = namesOf(group.service);
   const prefix = `${group.service}-${host}`;
+  const at = { host, witness };
   const before = { parent, dependsOn: [...base] };
-  const packages = new AptPackages(`${prefix}-packages`, { host, packages: { ...group.packages } }, before);
-  const scripts = memberFiles(group, ["build", "member", "members", "worker"]);
+  const packages = new AptPackages(`${prefix}-packages`, { ...at, packages: { ...group.packages } }, before);
+  const scripts = memberFiles(group, ["build", "member", "worker"]);
   const answer = { [`/etc/systemd/system/${names.answer}`]: { content: renderMemberAnswer(group) } };
-  const files = new Files(`${prefix}-files`, { host, files: { ...scripts, ...answer } }, before);
+  const files = new Files(`${prefix}-files`, { ...at, files: { ...scripts, ...answer } }, before);
 
   const dependsOn = [packages, files];
   const endpoint = new SystemdService(
     `${prefix}-member`,
-    { host, name: names.socket, unit: renderMemberSocket(group, member) },
+    { ...at, name: names.socket, unit: renderMemberSocket(group, member) },
     { parent, dependsOn },
   );
   const worker = new SystemdService(
     `${prefix}-worker`,
     {
-      host,
+      ...at,
       name: names.worker,
       unit: renderWorker(group, member, service.workerArgs),
       restartOn: { launcher: hashOf(scriptsOf(group.service, ["build", "worker"])) },
       readiness: { kind: "tcp", port: group.rpcPort, deadlineSeconds: 300 },
-      diagnose: [names.script("members"), names.group],
     },
     { parent, dependsOn: [...dependsOn, endpoint] },
   );
@@ -140,9 +150,10 @@ function modelOf({ group, service: { model }, hub }: Part) {
 }
 
 function declareLeader(part: Part, { name: host, base }: ServingHost, workers: pulumi.Resource[]): void {
-  const { parent, group, service } = part;
+  const { parent, group, service, witness } = part;
   const names = namesOf(group.service);
   const prefix = `${group.service}-${host}`;
+  const at = { host, witness };
   const before = { parent, dependsOn: [...base] };
   const { place, source, path } = modelOf(part);
   const unit = renderLeader(group, service, path);
@@ -155,7 +166,7 @@ function declareLeader(part: Part, { name: host, base }: ServingHost, workers: p
   const model = new ModelFiles(
     `${prefix}-model`,
     {
-      host,
+      ...at,
       ...place,
       source,
       files: { ...service.model.files },
@@ -164,11 +175,11 @@ function declareLeader(part: Part, { name: host, base }: ServingHost, workers: p
     before,
   );
   const after = { parent, dependsOn: [...base, ...workers] };
-  const packages = new AptPackages(`${prefix}-packages`, { host, packages: { ...group.packages } }, after);
+  const packages = new AptPackages(`${prefix}-packages`, { ...at, packages: { ...group.packages } }, after);
   const scripts = memberFiles(group, ["build", "gate", "members"]);
   const files = new Files(
     `${prefix}-files`,
-    { host, files: { "/var/lib/gpu-hosts": folder, ...scripts, ...key } },
+    { ...at, files: { "/var/lib/gpu-hosts": folder, ...scripts, ...key } },
     after,
   );
 
@@ -182,13 +193,12 @@ function declareLeader(part: Part, { name: host, base }: ServingHost, workers: p
   const server = new SystemdService(
     `${prefix}-server`,
     {
-      host,
+      ...at,
       name: names.leader,
       unit,
       // The key reaches the process as a copy that systemd makes at its start.
       ...(keyHash ? { restartOn: { "api key": keyHash } } : {}),
       readiness: { ...probe, deadlineSeconds },
-      ...(workers.length > 0 ? { diagnose: [names.script("members"), names.group] } : {}),
     },
     { parent, dependsOn: [packages, files, model, ...workers] },
   );
@@ -196,7 +206,7 @@ function declareLeader(part: Part, { name: host, base }: ServingHost, workers: p
   new Check(
     `${prefix}-check`,
     {
-      host,
+      ...at,
       name: group.service,
       probe,
       generation: keyHash ? pulumi.interpolate`${generation}-${keyHash}` : generation,

@@ -73,6 +73,30 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallErrorNumber=EPERM`;
 
+/** The service of a member: starts with the machine, and comes back however often it falls. */
+const memberUnit = (
+  { generation }: Group,
+  description: string,
+  lines: string,
+  restartSeconds: number,
+): string => `[Unit]
+Description=${description}
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+Environment=GPU_HOSTS_GENERATION=${generation}
+${lines}
+Restart=always
+RestartSec=${restartSeconds}
+${confined}
+
+[Install]
+WantedBy=multi-user.target
+`;
+
 /** The RPC server of a worker. It asks nobody who they are, so it listens at one address and the firewall lets in the leader. */
 export function renderWorker(group: Group, { index, address }: Member, args: readonly string[]): string {
   const names = namesOf(group.service);
@@ -86,26 +110,11 @@ export function renderWorker(group: Group, { index, address }: Member, args: rea
     group.rpcPort,
     ...args,
   ];
-  return `[Unit]
-Description=llama.cpp RPC worker ${index} of ${group.service}
-Wants=network-online.target
-After=network-online.target
-StartLimitIntervalSec=0
-
-[Service]
-Type=exec
-Environment=GPU_HOSTS_GENERATION=${group.generation}
-RuntimeDirectory=${names.runtime}
+  const lines = `RuntimeDirectory=${names.runtime}
 ExecStart=${words(command)}
 # A leader that goes away while it waits in the queue would end a worker that minds SIGPIPE.
-IgnoreSIGPIPE=yes
-Restart=always
-RestartSec=2
-${confined}
-
-[Install]
-WantedBy=multi-user.target
-`;
+IgnoreSIGPIPE=yes`;
+  return memberUnit(group, `llama.cpp RPC worker ${index} of ${group.service}`, lines, 2);
 }
 
 /** Where a worker tells its leader what it runs; listens also before the address is there, as a tailnet's comes late. */
@@ -182,23 +191,8 @@ export function renderLeader(group: Group, service: LlamacppService, model: stri
   const args = serverArgs(group, service, model, leader?.address ?? "");
   const key = service.apiKey ? ` --api-key-file \${CREDENTIALS_DIRECTORY}/api-key` : "";
   const extra = service.extraArgs.length > 0 ? ` ${words(service.extraArgs)}` : "";
-  return `[Unit]
-Description=llama.cpp server of ${group.service}
-Wants=network-online.target
-After=network-online.target
-StartLimitIntervalSec=0
-
-[Service]
-Type=exec
-Environment=GPU_HOSTS_GENERATION=${group.generation}
-${alone ? "" : `ExecStartPre=${words([names.script("gate"), names.group])}\n`}ExecStart=llama-server ${words(args)}${key}${extra}
+  const lines = `${alone ? "" : `ExecStartPre=${words([names.script("gate"), names.group])}\n`}ExecStart=llama-server ${words(args)}${key}${extra}
 ${service.apiKey ? `LoadCredential=api-key:${names.apiKey}\n` : ""}TimeoutStartSec=infinity
-TimeoutStopSec=30
-Restart=always
-RestartSec=5
-${confined}
-
-[Install]
-WantedBy=multi-user.target
-`;
+TimeoutStopSec=30`;
+  return memberUnit(group, `llama.cpp server of ${group.service}`, lines, 5);
 }

@@ -98,7 +98,8 @@ function emptyHome(): string {
  */
 function editor(): string {
   const path = join(folder, "editor");
-  const [excerpt = ""] = blocks("yaml");
+  const excerpt = (blocks("yaml")[0] ?? "").replace(/^config: # stands there already.*\n/, "");
+  expect(excerpt).toMatch(/^ {2}gpu-hosts:services:\n/);
   const text = `${filledIn(excerpt)}      extraArgs: [--predict, "8"]\n  gpu-hosts:mirrors: { hub: ${hub.url} }\n`;
   writeFileSync(`${path}.yaml`, text);
   writeFileSync(path, `#!/bin/sh\nexec cat ${path}.yaml >> "$1"\n`, { mode: 0o755 });
