@@ -8,7 +8,7 @@ export interface ServingHost {
   readonly address: string;
   /** Address that the other machines of the stack use for it. */
   readonly groupAddress: string;
-  /** What must be in place before a service is put on it; nothing where another stack manages its base. */
+  /** What must be in place before a service is put on it. */
   readonly base: readonly pulumi.Resource[];
 }
 

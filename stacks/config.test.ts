@@ -42,6 +42,21 @@ test("defaults are filled in", () => {
   expect(base.heldPackages).toContain("nvidia-");
 });
 
+test("the same private address behind different jump hosts is two machines", () => {
+  const inner = (jump: string) => ({ ...linux("192.168.1.10"), jump });
+  expect(refused({ hosts: { ...hosts, one: inner("rack1"), two: inner("rack2") } })).toEqual([]);
+  expect(refused({ hosts: { ...hosts, one: inner("rack1"), two: inner("rack1") } })).toEqual([
+    "hosts.two.address: is the same machine as one; give a machine one name",
+  ]);
+});
+
+test.each(["rack1", "ops@192.0.2.1", "ops@[fd00::1]:2222", ["rack1", "ops@inner.example:2200"], []])(
+  "the jump %j is fine",
+  (jump) => {
+    expect(refused({ hosts: { ...hosts, rack2: { ...linux("10.0.0.12"), jump } } })).toEqual([]);
+  },
+);
+
 test("an empty stack is fine", () => {
   expect(refused({ hosts: undefined, services: undefined })).toEqual([]);
 });
@@ -94,9 +109,110 @@ test.each<[string, { [key: string]: unknown }, string[]]>([
     ["base.extraCommands.nas: is no host of gpuhost:hosts; known here: rack1, rack2"],
   ],
   [
+    "openings where they would not be made, or twice",
+    {
+      hosts: { rack1: linux("10.0.0.11"), rack2: { ...linux("10.0.0.12"), base: false } },
+      services: { chat: { ...big, leader: "rack1", workers: [] } },
+      base: { openings: { nas: [], rack1: [{ port: 22 }, { port: 8080 }], rack2: [{ port: 9000 }] } },
+    },
+    [
+      "base.openings.nas: is no host of gpuhost:hosts; known here: rack1, rack2",
+      "base.openings.rack2: rack2 has `base: false`; write this in the stack that has its base",
+      "base.openings.rack1[0].port: port 22 on rack1 is taken by SSH (hosts.rack1.port)",
+      "services.chat.port: port 8080 on rack1 is taken by base.openings.rack1[1]; choose another",
+    ],
+  ],
+  [
+    "a machine's old and new name in the run that renames it",
+    {
+      hosts: { rack1: { ...linux("10.0.0.11"), retire: true }, one: linux("10.0.0.11") },
+      services: { chat: { ...big, leader: "rack1", workers: [] } },
+    },
+    [
+      "services.chat.leader: rack1 is being retired; take it out of the service, or take out hosts.rack1.retire",
+    ],
+  ],
+  [
     "one machine under two names",
     { hosts: { rack1: linux("10.0.0.11"), one: linux("10.0.0.11") } },
     ["hosts.one.address: is the same machine as rack1; give a machine one name"],
+  ],
+  [
+    "an address with more than the address in it",
+    { hosts: { rack1: linux("ops@10.0.0.11") } },
+    ["hosts.rack1.address: must be a name or an address alone; user and port have keys of their own"],
+  ],
+  [
+    "an address that the ssh command would take for an option",
+    { hosts: { rack1: linux("-oProxyCommand=x") } },
+    ["hosts.rack1.address: must be a name or an address alone; user and port have keys of their own"],
+  ],
+  [
+    "a jump host that is neither a host nor a login",
+    { hosts: { ...hosts, rack2: { ...linux("10.0.0.12"), jump: "10.0.0.1" } } },
+    ["hosts.rack2.jump: must be the name of a host of gpuhost:hosts, or user@address or user@address:port"],
+  ],
+  [
+    "a bad login in a list of jump hosts",
+    { hosts: { ...hosts, rack2: { ...linux("10.0.0.12"), jump: ["rack1", "ops@10.0.0.1:99999"] } } },
+    [
+      "hosts.rack2.jump[1]: must be the name of a host of gpuhost:hosts, or user@address or user@address:port",
+    ],
+  ],
+  [
+    "a jump host that is not there",
+    { hosts: { rack1: { ...linux("10.0.0.11"), jump: "bastion" } } },
+    [
+      "hosts.rack1.jump: bastion is no host of gpuhost:hosts; a machine that is not in it is written user@address",
+    ],
+  ],
+  [
+    "jump hosts in a circle",
+    {
+      hosts: {
+        rack1: { ...linux("10.0.0.11"), jump: "rack2" },
+        rack2: { ...linux("10.0.0.12"), jump: ["rack3", "ops@10.1.0.1"] },
+        rack3: { ...linux("10.0.0.13"), jump: "rack1" },
+        rack4: { ...linux("10.0.0.14"), jump: "rack3" },
+      },
+    },
+    [
+      "hosts.rack1.jump: goes in a circle: rack1 → rack2 → rack3 → rack1",
+      "hosts.rack2.jump: goes in a circle: rack2 → rack3 → rack1 → rack2",
+      "hosts.rack3.jump: goes in a circle: rack3 → rack1 → rack2 → rack3",
+    ],
+  ],
+  [
+    "a host that is its own jump host",
+    { hosts: { rack1: { ...linux("10.0.0.11"), jump: "rack1" } } },
+    ["hosts.rack1.jump: goes in a circle: rack1 → rack1"],
+  ],
+  [
+    "a host of the inventory behind another hop",
+    { hosts: { ...hosts, rack3: { ...linux("10.0.0.13"), jump: ["rack1", "rack2"] } } },
+    [
+      "hosts.rack3.jump: rack2 can only stand first, as hosts.rack2.jump says how it is reached; give it the jump rack1 there",
+    ],
+  ],
+  [
+    "a jump host that is gone",
+    {
+      hosts: {
+        rack1: { ...linux("10.0.0.11"), retire: "gone" },
+        rack2: { ...linux("10.0.0.12"), jump: "rack1" },
+      },
+    },
+    ["hosts.rack2.jump: rack1 is gone, as hosts.rack1.retire says"],
+  ],
+  [
+    "extra commands on a host behind another",
+    {
+      hosts: { ...hosts, rack2: { ...linux("10.0.0.12"), jump: "rack1" } },
+      base: { extraCommands: { rack2: [] } },
+    },
+    [
+      "base.extraCommands.rack2: rack2 is reached through a jump host (hosts.rack2.jump), which extra commands cannot do; take them out",
+    ],
   ],
   [
     "a service with a name that no unit can have",

@@ -42,6 +42,15 @@ const extraCommand = z.strictObject({
   triggers: z.array(z.string()).default([]).describe("Values whose change runs the command again."),
 });
 
+const opening = z.strictObject({
+  port: z.int().min(1).max(65535).describe("TCP port."),
+  from: z
+    .union([z.literal("any"), z.array(z.string())], 'must be "any" or a list of addresses and networks')
+    .default("any")
+    .describe("Addresses and networks that may connect, or `any`; an empty list: only the machine itself."),
+  why: z.string().default("").describe("What listens there, shown beside the rule."),
+});
+
 const base = z
   .strictObject({
     packages: z
@@ -53,6 +62,12 @@ const base = z
       .default(["nvidia-", "libnvidia-", "cuda-", "libcuda", "llama.cpp", "libllama", "libggml"])
       .describe(
         "Beginnings of package names that unattended-upgrades leaves alone, as it would restart what serves.",
+      ),
+    openings: z
+      .record(hostName, z.array(opening))
+      .default({})
+      .describe(
+        "Ports by machine that its firewall guards beside those of this stack's services: those of a second stack on it, say.",
       ),
     extraCommands: z
       .record(hostName, z.array(extraCommand))
@@ -148,6 +163,19 @@ function strangers(key: string, named: readonly string[], known: readonly string
     .map((name) => ({ path: [key, name], text: `is no host of gpuhost:hosts${suggestion(name, known)}` }));
 }
 
+/** Extra commands connect by themselves, straight to the machine. */
+function unreachableCommands(
+  named: readonly string[],
+  hosts: Readonly<Record<string, HostEntry>>,
+): Problem[] {
+  return named
+    .filter((name) => [hosts[name]?.jump ?? []].flat().length > 0)
+    .map((name) => ({
+      path: ["base", "extraCommands", name],
+      text: `${name} is reached through a jump host (hosts.${name}.jump), which extra commands cannot do; take them out`,
+    }));
+}
+
 /**
  * What a wrong service would take up, from those of its keys that are right, so that its hosts and ports are checked in the
  * same run; undefined if too little is left.
@@ -199,11 +227,14 @@ export function parseConfiguration(raw: RawConfiguration, keys: readonly string[
     ...refresh.problems,
     ...strangers("credentials", keysOf(raw.credentials), names),
     ...strangers("base.extraCommands", keysOf(common.value?.extraCommands), names),
+    ...unreachableCommands(keysOf(common.value?.extraCommands), hosts.values),
+    ...strangers("base.openings", keysOf(common.value?.openings), names),
   ];
   const across = topologyProblems({
     names,
     hosts: hosts.values,
     placements: placements(raw.services, services),
+    ...(common.value ? { base: common.value } : {}),
   });
   const told = new Set(own.map(({ path }) => pathText(path)));
   const problems = [...own, ...across.filter(({ path }) => !told.has(pathText(path)))];
