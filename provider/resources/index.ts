@@ -5,11 +5,12 @@ import { check } from "./check/check.ts";
 import { files } from "./files/files.ts";
 import { firewall } from "./firewall/firewall.ts";
 import { modelFiles } from "./model-files/model-files.ts";
+import { sourceBuild } from "./source-build/source-build.ts";
 import { systemdService } from "./systemd-service/systemd-service.ts";
 
 /** Every resource of the provider, by type; adding one is one line here. */
 export const definitions: ReadonlyMap<string, AnyDefinition> = new Map(
-  [aptPackages, aptSource, check, files, firewall, modelFiles, systemdService].map(
+  [aptPackages, aptSource, check, files, firewall, modelFiles, sourceBuild, systemdService].map(
     (definition: AnyDefinition) => [definition.type, definition],
   ),
 );
