@@ -36,13 +36,14 @@ cmake -S "$source" -B "$tree" -G Ninja -DCMAKE_BUILD_TYPE=Release ${cmake} || fa
 jobs=$(awk -v jobs="$(nproc)" '/^MemAvailable:/ { fit = int($2 / 2097152) } END { if (fit < jobs) jobs = fit; print jobs < 1 ? 1 : jobs }' /proc/meminfo)
 cmake --build "$tree" --parallel "$jobs" --target ${targets} || exit 1
 
-rm -rf -- "$folder.new" && mkdir -p -- "$folder.new/bin" || exit 1
+ready=$tree/.ready
+rm -rf -- "$ready" && mkdir -p -- "$ready/bin" "\${folder%/*}" || exit 1
 for target in ${targets}; do
   program=$(find "$tree" -type f -name "$target" -perm -u+x | head -n 1)
   [ -n "$program" ] || fail "the target $target was built, but no program of that name came of it"
-  cp -- "$program" "$folder.new/bin/$target" && chmod 0755 -- "$folder.new/bin/$target" || exit 1
+  cp -- "$program" "$ready/bin/$target" && chmod 0755 -- "$ready/bin/$target" || exit 1
 done
-rm -rf -- "$folder" && mv -- "$folder.new" "$folder" || exit 1
+rm -rf -- "$folder" && mv -- "$ready" "$folder" || exit 1
 for target in ${targets}; do stamp "$target" || exit 1; done
 rm -rf -- "$tree"
 
