@@ -26,6 +26,12 @@ const mirrors = z
       .url({ protocol: /^https?$/, error: "must be an http or https address" })
       .default("https://huggingface.co")
       .describe("The model hub, or a mirror that answers its paths."),
+    llamacpp: z
+      .url({ protocol: /^https?$/, error: "must be an http or https address" })
+      .default("https://github.com/ggml-org/llama.cpp")
+      .describe(
+        "The llama.cpp project, or a mirror that answers the paths of its releases and source archives.",
+      ),
   })
   .describe("Where vendors' files come from, for machines behind a proxy or without internet.");
 
@@ -107,6 +113,20 @@ export function placement(service: Service): Placement {
   return engine.placement(service);
 }
 
+/** What only its engine can judge of a service: asked of services that are right in themselves, on hosts that are. */
+function engineProblems(
+  services: Readonly<Record<string, Service>>,
+  stack: string,
+  machines: Readonly<Record<string, HostEntry>>,
+): Problem[] {
+  return Object.entries(services).flatMap(([name, service]) => {
+    const engine: EngineConfiguration = engines[service.engine];
+    if (!engine.placement(service).seats.every(({ host }) => host in machines)) return [];
+    const found = engine.problems?.(service, { stack, machines }) ?? [];
+    return found.map(({ path, text }) => ({ path: ["services", name, ...path], text }));
+  });
+}
+
 interface Checked<T> {
   readonly values: Record<string, T>;
   readonly problems: Problem[];
@@ -166,8 +186,9 @@ const keysOf = (raw: unknown): string[] => (typeof raw === "object" && raw !== n
 /**
  * Checks a whole configuration, each value and the rules across hosts. Throws one ConfigurationError with every problem,
  * a line each, in the words of the stack file.
+ * @param stack its name, for commands that an error tells to run
  */
-export function parseConfiguration(raw: RawConfiguration): Configuration {
+export function parseConfiguration(raw: RawConfiguration, stack = "STACK"): Configuration {
   const hosts = entries<z.ZodType<HostEntry>>("hosts", raw.hosts, hostName, hostEntry);
   const secrets = entries("credentials", raw.credentials, z.string(), credentials);
   const services = entries("services", raw.services, serviceName, service);
@@ -184,6 +205,7 @@ export function parseConfiguration(raw: RawConfiguration): Configuration {
     ...refresh.problems,
     ...strangers("credentials", keysOf(raw.credentials), names),
     ...strangers("base.extraCommands", keysOf(common.value?.extraCommands), names),
+    ...engineProblems(services.values, stack, hosts.values),
   ];
   const across = topologyProblems({
     names,

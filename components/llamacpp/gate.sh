@@ -13,7 +13,7 @@ rpc=$(sed -n 's/^ports \([0-9]*\) .*/\1/p' "$file")
 silent() {
   while read -r kind index host address; do
     [ "$kind" = member ] && [ "$index" != 0 ] || continue
-    devices=$(timeout 5 llama-server --rpc "$address:$rpc" --list-devices </dev/null 2>&1)
+    devices=$(timeout 5 "${GPU_HOSTS_BUILD:+$GPU_HOSTS_BUILD/}llama-server" --rpc "$address:$rpc" --list-devices </dev/null 2>&1)
     case $devices in
       *"$address:$rpc ("*) ;;
       *) echo "$index $host silent: its RPC server at $address:$rpc shows no device: $(printf '%s' "$devices" | tail -n 1)" ;;

@@ -1,3 +1,5 @@
+import type { MachineRecord } from "#components/placement.ts";
+
 /** Processor, as the names of release archives have it. */
 export type Arch = "x64" | "arm64";
 
@@ -9,6 +11,13 @@ export interface Machine {
   /** Version of its NVIDIA driver, such as 580.95.05; `undefined`: none is known. */
   readonly driver?: string | undefined;
 }
+
+/** A machine as the inventory records it; where it records no processor, the common one. */
+export const machineOf = ({ architecture, gpus, driver }: MachineRecord = {}): Machine => ({
+  arch: architecture === "aarch64" ? "arm64" : "x64",
+  gpus,
+  driver,
+});
 
 /** A backend as a release names it: `cpu`, `vulkan`, `cuda-12.8`. `cuda-13` is whichever 13.x the release has. */
 export type Variant = string;

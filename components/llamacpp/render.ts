@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import type { LlamacppService } from "./config.ts";
 import { type Group, type Member, workersOf } from "./group.ts";
+import type { Programs } from "./install.ts";
 
 /** Units, folders and files of a service on a machine; the prefix before the name keeps services apart. */
 export function namesOf(service: string) {
@@ -73,8 +74,23 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallErrorNumber=EPERM`;
 
+/** What a process and its launcher learn from the unit. Its text changes with the build, so the unit restarts then. */
+const environment = ({ generation }: Group, { folder, libraries }: Programs): string =>
+  [
+    `GPU_HOSTS_GENERATION=${generation}`,
+    ...(folder ? [`GPU_HOSTS_BUILD=${folder}`] : []),
+    ...(libraries ? [`LD_LIBRARY_PATH=${libraries}`] : []),
+  ]
+    .map((setting) => `Environment=${setting}`)
+    .join("\n");
+
 /** The RPC server of a worker. It asks nobody who they are, so it listens at one address and the firewall lets in the leader. */
-export function renderWorker(group: Group, { index, address }: Member, args: readonly string[]): string {
+export function renderWorker(
+  group: Group,
+  { index, address }: Member,
+  args: readonly string[],
+  programs: Programs = {},
+): string {
   const names = namesOf(group.service);
   const command = [
     names.script("worker"),
@@ -94,7 +110,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=exec
-Environment=GPU_HOSTS_GENERATION=${group.generation}
+${environment(group, programs)}
 RuntimeDirectory=${names.runtime}
 ExecStart=${words(command)}
 # A leader that goes away while it waits in the queue would end a worker that minds SIGPIPE.
@@ -175,12 +191,18 @@ function serverArgs(
 export const aliasOf = (name: string, service: LlamacppService): string => service.alias ?? name;
 
 /** The server. Behind its gate it waits for its workers as long as it takes, also after one was lost. */
-export function renderLeader(group: Group, service: LlamacppService, model: string): string {
+export function renderLeader(
+  group: Group,
+  service: LlamacppService,
+  model: string,
+  programs: Programs = {},
+): string {
   const names = namesOf(group.service);
   const [leader] = group.members;
   const alone = workersOf(group).length === 0;
   const args = serverArgs(group, service, model, leader?.address ?? "");
   const key = service.apiKey ? ` --api-key-file \${CREDENTIALS_DIRECTORY}/api-key` : "";
+  const program = programs.folder ? `${programs.folder}/llama-server` : "llama-server";
   const extra = service.extraArgs.length > 0 ? ` ${words(service.extraArgs)}` : "";
   return `[Unit]
 Description=llama.cpp server of ${group.service}
@@ -190,8 +212,8 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=exec
-Environment=GPU_HOSTS_GENERATION=${group.generation}
-${alone ? "" : `ExecStartPre=${words([names.script("gate"), names.group])}\n`}ExecStart=llama-server ${words(args)}${key}${extra}
+${environment(group, programs)}
+${alone ? "" : `ExecStartPre=${words([names.script("gate"), names.group])}\n`}ExecStart=${program} ${words(args)}${key}${extra}
 ${service.apiKey ? `LoadCredential=api-key:${names.apiKey}\n` : ""}TimeoutStartSec=infinity
 TimeoutStopSec=30
 Restart=always
