@@ -16,7 +16,7 @@ module.exports = {
     only("models/", "models/"),
     only(
       "provider/resources/",
-      "provider/resources/|provider/(resource|step|client)\\.ts|facts/|transport/(command|host)\\.ts",
+      "provider/resources/|provider/(resource|step|client|fetch)\\.ts|facts/|transport/(command|host)\\.ts",
     ),
     only("provider/", "provider/|facts/|transport/"),
     only("components/", "components/|provider/resources/|provider/client\\.ts|models/"),

@@ -1,4 +1,4 @@
-import type { Command } from "#transport/command.ts";
+import { type Command, sh } from "#transport/command.ts";
 import type { FileAttributes } from "#transport/host.ts";
 
 /** One change to a host, as data. Resources describe steps; only `perform` does them. */
@@ -64,10 +64,13 @@ export interface LongStep {
   readonly kind: "long";
   /** Stable name of the work on this host, such as `model-qwen`; characters of a unit name. */
   readonly name: string;
+  /** What it does, in the operator's words. @default its name */
+  readonly title?: string;
   /** Everything the result depends on; hashed. */
   readonly key: unknown;
+  /** Runs in an empty folder of its own, which takes its temporary files. */
   readonly script: Command;
-  /** Handed to the script in a 0600 file as its stdin; never shown. */
+  /** Handed to the script in a 0600 file as its stdin, which is gone as soon as it was opened; never shown. */
   readonly stdin?: string;
   readonly timeoutSeconds: number;
 }
@@ -109,6 +112,13 @@ export const wait = (step: Omit<WaitStep, "kind">): WaitStep => ({ kind: "wait",
 
 export const long = (step: Omit<LongStep, "kind">): LongStep => ({ kind: "long", ...step });
 
+/** Shell pattern for the units of all long steps of that name, whatever their inputs: the hash is 12 digits. */
+export const longUnits = (name: string): string => `gpu-hosts-${name}-${"[0-9a-f]".repeat(12)}`;
+
+/** Stops the work of long steps of that name, as of a download whose resource goes. */
+export const stopLong = (name: string): RunStep =>
+  run(sh`systemctl stop ${`${longUnits(name)}.service`}`, { title: `stop ${name}, if it still runs` });
+
 export const reboot = (why: string): RebootStep => ({ kind: "reboot", why });
 
 export const reconnect = (why: string): ReconnectStep => ({ kind: "reconnect", why });
@@ -127,7 +137,7 @@ export function shown(step: Step): string {
     case "wait":
       return `wait for ${step.what} (${step.deadlineSeconds} s)`;
     case "long":
-      return `run ${step.name} in the background`;
+      return `${step.title ?? `run ${step.name}`} in the background`;
     case "reboot":
       return `reboot (${step.why})`;
     case "reconnect":

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { llamacpp } from "#components/llamacpp/config.ts";
-import type { EngineConfiguration, Placement } from "#components/placement.ts";
+import type { EngineConfiguration, MachineRecord, Placement } from "#components/placement.ts";
 import { credentials, type HostEntry, hostEntry, hostName } from "#transport/inventory.ts";
 import { check, lines, type Problem, pathText, suggestion } from "./problems.ts";
 import { topologyProblems } from "./topology.ts";
@@ -122,7 +122,8 @@ function engineProblems(
   return Object.entries(services).flatMap(([name, service]) => {
     const engine: EngineConfiguration = engines[service.engine];
     if (!engine.placement(service).seats.every(({ host }) => host in machines)) return [];
-    const found = engine.problems?.(service, { stack, machines }) ?? [];
+    const found =
+      engine.problems?.(service, { stack, machines: machines as Record<string, MachineRecord> }) ?? [];
     return found.map(({ path, text }) => ({ path: ["services", name, ...path], text }));
   });
 }

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { LinuxHost } from "#components/linux-host/linux-host.ts";
 import { Llamacpp } from "#components/llamacpp/llamacpp.ts";
+import type { MachineRecord } from "#components/placement.ts";
 import type { EngineArgs, ServedModel, ServingHost } from "#components/serving-host.ts";
 import { type Announced, announceOutages } from "./announce.ts";
 import {
@@ -48,7 +49,13 @@ function declareHosts({ hosts, credentials, services, base }: Configuration): Re
     };
     const parts = entry.base ? new LinuxHost(name, args).parts : [];
     const { address } = entry;
-    serving[name] = { name, address, groupAddress: groupAddress(entry), record: entry, base: parts };
+    serving[name] = {
+      name,
+      address,
+      groupAddress: groupAddress(entry),
+      record: entry as MachineRecord,
+      base: parts,
+    };
   }
   return serving;
 }

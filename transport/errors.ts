@@ -10,7 +10,8 @@ export interface Subject {
 /**
  * What failed on the way to a host: `unreachable` no SSH server answered, `key` its host key is not the known one, `auth` it
  * would not let us in, `config` our side lacks something, `refused` it let us in and would not do it (sudo, the lock),
- * `timeout` a command ran out of time, `lost` the connection broke, `answer` a fact's answer was not understood.
+ * `timeout` a command ran out of time, `lost` the connection broke, `closed` we have closed it for good, `answer` a fact's answer
+ * was not understood.
  */
 export type HostErrorKind =
   | "unreachable"
@@ -20,6 +21,7 @@ export type HostErrorKind =
   | "refused"
   | "timeout"
   | "lost"
+  | "closed"
   | "answer";
 
 /** A host could not be reached, asked or told; the message names host, what was tried, what came back and the cure. */

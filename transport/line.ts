@@ -47,7 +47,8 @@ export class Line {
     const seconds = () => (performance.now() - start) / 1000;
     const say = sparingly(onWait);
     for (let tries = 1; ; tries += 1) {
-      if (this.closed) throw new HostError(this.#destination.subject, "lost", "the connections were closed");
+      if (this.closed)
+        throw new HostError(this.#destination.subject, "closed", "the connections were closed");
       if (this.#current?.alive) return this.#current;
       const outcome = await within(this.#shared(), deadline - performance.now());
       if (!(outcome instanceof NotYet)) return outcome;

@@ -6,7 +6,7 @@ import { HostResource, type ResourceArgs } from "#provider/client.ts";
 import { defineResource } from "#provider/resource.ts";
 import { long, run, type Step } from "#provider/step.ts";
 import { sh } from "#transport/command.ts";
-import { type Download, fetchScript } from "./fetch.ts";
+import { modelScript, type Wanted } from "./fetch.ts";
 import { MODELS, modelFile, modelFolder, partialFolder, stampsFolder } from "./places.ts";
 
 /** A path below a folder, each part of it visible: neither `..` nor a name that begins with a dot. */
@@ -111,14 +111,14 @@ export const modelFiles = defineResource({
   },
 
   *apply(want, have, { before }) {
-    const downloads: Download[] = Object.entries(want.files)
+    const downloads: Wanted[] = Object.entries(want.files)
       .filter(([file, hash]) => have?.config.files?.[file] !== hash)
       .map(([file, hash]) => ({ file, sha256: hash, urls: urlsOf(want, file) }));
     if (downloads.length > 0) {
       yield long({
         name: `model-${slug(want)}`,
         key: { directory: want.directory, downloads },
-        script: fetchScript(want, downloads),
+        script: modelScript(want, downloads),
         timeoutSeconds: 24 * 3600,
         ...(want.token === undefined ? {} : { stdin: `${want.token}\n` }),
       });

@@ -1,31 +1,30 @@
+import { listing } from "#facts/downloads.ts";
 import { type Command, sh } from "#transport/command.ts";
-import { type BuildPlace, buildFolder, stampsFolder, treeFolder } from "./places.ts";
+import { type BuildPlace, buildFolder, recordFile, treeFolder } from "./places.ts";
+
+/** Hashes of the programs as they were built, in a form that `sha256sum --check` reads. */
+const sums = "SHA256SUMS";
 
 /**
  * A script that compiles the targets of a CMake project and puts their programs in place all at once, to be run as a long
- * step. A build that broke off goes on where it was. Of older builds the newest stays, to go back to, and any that still runs.
+ * step. A build that broke off goes on where it was; one whose programs are what was built is only looked at anew.
  */
 export function buildScript(build: BuildPlace): Command {
   const { source, cmake = [], targets, path = [] } = build;
+  const whole = [sums, "bin", ...targets.map((target) => `bin/${target}`)].sort().join(" ");
   return sh`set -u
 umask 022
 fail() { echo "$*" >&2; exit 1; }
-source=${source} folder=${buildFolder(build)} stamps=${stampsFolder(build)} tree=${treeFolder(build)}
+source=${source} folder=${buildFolder(build)} record=${recordFile(build)} tree=${treeFolder(build)}
 PATH=${path.map((folder) => `${folder}:`).join("")}$PATH; export PATH
 
-stamp() { # PROGRAM: in $folder, with its hash
-  s=$(stat -c '%s %.9Y %i' -- "$folder/bin/$1") && h=$(sha256sum -- "$folder/bin/$1" | cut -d' ' -f1) &&
-    printf '%s %s\\n' "$s" "$h" > "$stamps/bin/$1.new" && mv -f -- "$stamps/bin/$1.new" "$stamps/bin/$1"
+finish() { # FOLDER: notes what is there, for the next look
+  (cd "$1" && chown -hR 0:0 . && chmod 0755 . bin bin/* && chmod 0644 ${sums} && { echo built && ${listing}; } > "$record.new") || exit 1
 }
-asBuilt() {
-  for target in ${targets}; do
-    read -r _ _ _ hash < "$stamps/bin/$target" && echo "$hash  $folder/bin/$target" | sha256sum --check --status || return 1
-  done
-} 2>/dev/null
-mkdir -p -- "$stamps/bin" "$tree" || exit 1
-if asBuilt; then
-  for target in ${targets}; do stamp "$target" || exit 1; done
-  rm -rf -- "$tree"
+mkdir -p -- "$(dirname -- "$record")" "$tree" || exit 1
+if (cd "$folder" && [ "$(find . -mindepth 1 -printf '%P ' | tr ' ' '\\n' | sort | xargs)" = ${whole} ] && sha256sum --check --status ${sums}) 2> /dev/null; then
+  finish "$folder"
+  mv -f -- "$record.new" "$record" && rm -rf -- "$tree" || exit 1
   echo 'the programs are those that were built'; exit 0
 fi
 
@@ -37,20 +36,14 @@ jobs=$(awk -v jobs="$(nproc)" '/^MemAvailable:/ { fit = int($2 / 2097152) } END 
 cmake --build "$tree" --parallel "$jobs" --target ${targets} || exit 1
 
 ready=$tree/.ready
-rm -rf -- "$ready" && mkdir -p -- "$ready/bin" "\${folder%/*}" || exit 1
+rm -rf -- "$ready" && mkdir -p -- "$ready/bin" "$(dirname -- "$folder")" || exit 1
 for target in ${targets}; do
-  program=$(find "$tree" -type f -name "$target" -perm -u+x | head -n 1)
+  program=$(find "$tree" -path "$ready" -prune -o -type f -name "$target" -perm -u+x -print | head -n 1)
   [ -n "$program" ] || fail "the target $target was built, but no program of that name came of it"
-  cp -- "$program" "$ready/bin/$target" && chmod 0755 -- "$ready/bin/$target" || exit 1
+  cp -- "$program" "$ready/bin/$target" || exit 1
 done
-rm -rf -- "$folder" && mv -- "$ready" "$folder" || exit 1
-for target in ${targets}; do stamp "$target" || exit 1; done
-rm -rf -- "$tree"
-
-ls -dt -- "\${folder%/*}"/*/ | grep -vxF "$folder/" | tail -n +2 | while IFS= read -r old; do
-  readlink /proc/[0-9]*/exe 2>/dev/null | grep -qF "$old" && continue
-  rm -rf -- "$old" "\${stamps%/*}/$(basename -- "$old")"
-  echo "removed the older build $old"
-done
-echo 'done'`;
+(cd "$ready" && sha256sum -- bin/* > ${sums}) || exit 1
+finish "$ready"
+rm -rf -- "$folder" && mv -T -- "$ready" "$folder" && mv -f -- "$record.new" "$record" && rm -rf -- "$tree" || exit 1
+echo 'built'`;
 }

@@ -1,55 +1,69 @@
 import { expect, test } from "vitest";
-import { stampedFiles } from "#facts/model-files.ts";
+import { downloaded } from "#facts/downloads.ts";
 import { compare, pathText } from "#provider/compare.ts";
-import type { LongStep, Step } from "#provider/step.ts";
+import type { Observation } from "#provider/resource.ts";
+import { type LongStep, type Step, shown } from "#provider/step.ts";
 import { fakeHost } from "#transport/fake.ts";
-import { buildFolder, stampsFolder } from "./places.ts";
+import { BUILDS, buildFolder, generationOf, recordFile, treeFolder } from "./places.ts";
 import { sourceBuild } from "./source-build.ts";
 
 const inputs = { name: "llama.cpp", source: "/src/0123", cmake: ["-DX=ON"], targets: ["server", "rpc"] };
 const want = sourceBuild.inputs.parse(inputs);
-const nothingBefore = { last: want, before: () => undefined };
-const hash = "a".repeat(64);
+const context = { last: want, before: () => undefined };
+const generation = generationOf(want);
 
-const host = (lines: readonly string[]) =>
-  fakeHost({
-    [stampedFiles(buildFolder(want), stampsFolder(want), ["bin/server", "bin/rpc"]).command.text]: lines
-      .map((line) => `${line}\n`)
-      .join(""),
+const observe = (...lines: string[]) => {
+  const question = downloaded({
+    folder: buildFolder(want),
+    record: recordFile(want),
+    unfinished: [treeFolder(want)],
+    items: `build ${BUILDS}/llama.cpp/`,
   });
-const built = [`file\tbin/server\t5 1.0 7\t5 1.0 7 ${hash}`, `file\tbin/rpc\t9 1.0 8\t9 1.0 8 ${hash}`];
+  const answer = lines.map((line) => `${line}\n`).join("");
+  return sourceBuild.observe(fakeHost({ [question.command.text]: answer }), want, want);
+};
+const here = ["present", "record\tbuilt", "unfinished\t0", `generation\t${generation}\t14`];
 const steps = (all: Iterable<Step>) => [...all];
+const changes = (seen: Observation<typeof want> | undefined) =>
+  compare(sourceBuild, want, seen?.config).map(({ path, have }) => `${pathText(path)}: ${have}`);
 
 test("what was built is in sync; other builds are shown, not compared", async () => {
-  const here = buildFolder(want).split("/").at(-1);
-  const seen = await sourceBuild.observe(
-    host([...built, `generation\t${here}\t14`, "generation\told\t12"]),
-    want,
-    want,
-  );
-  expect(compare(sourceBuild, want, seen?.config)).toEqual([]);
-  expect(seen?.status).toEqual({ otherBuilds: { old: 12 } });
-  expect(seen && steps(sourceBuild.apply(want, seen, nothingBefore))).toEqual([]);
+  const owner = `owner\t{"item":"build ${BUILDS}/llama.cpp/old","owners":[]}`;
+  const seen = await observe(...here, "generation\told\t12", "generation\tolder\t9", owner);
+  expect(changes(seen)).toEqual([]);
+  expect(seen?.status).toEqual({
+    otherBuilds: { old: { bytes: 12, used: true }, older: { bytes: 9, used: false } },
+  });
 });
 
-test("a program that was changed by hand is named, and built again", async () => {
-  const seen = await sourceBuild.observe(
-    host([`file\tbin/server\t4 2.0 7\t5 1.0 7 ${hash}`, built[1] ?? ""]),
-    want,
-    want,
+test("what was changed by hand is named, and built again", async () => {
+  const seen = await observe(
+    ...here,
+    "differs\tf\t755\t0:0\t5 1.0 7\t\t./bin/server",
+    "differs\t>f\t755\t0:0\t9 2.0 7\t\t./bin/server",
+    "differs\tf\t755\t0:0\t5 1.0 8\t\t./bin/rpc",
+    "differs\t>f\t644\t0:0\t1 3.0 9\t\t./notes",
   );
-  expect(compare(sourceBuild, want, seen?.config).map(({ path, have }) => [pathText(path), have])).toEqual([
-    ["targets", ["server (changed after it was built)", "rpc"]],
+  expect(changes(seen)).toEqual([
+    'content["bin/server"]: changed after it was built',
+    'content["bin/rpc"]: missing',
+    "content.notes: put there by hand",
   ]);
   expect(sourceBuild.items(seen?.config ?? {})).toEqual(sourceBuild.items(want));
-  const [step, ...others] = steps(sourceBuild.apply(want, seen, nothingBefore));
-  expect(others).toEqual([]);
-  expect(step).toMatchObject({ kind: "long", name: "build-llama.cpp" });
+  expect(steps(sourceBuild.apply(want, seen, context)).map(shown)).toEqual([
+    `build server and rpc in ${buildFolder(want)} in the background`,
+  ]);
 });
 
-test("no program at all is absent", async () => {
-  const lines = ["file\tbin/server\t\t", "file\tbin/rpc\t\t"];
-  expect(await sourceBuild.observe(host(lines), want, undefined)).toBeUndefined();
+test("a folder that somebody else put there is not taken for a build", async () => {
+  expect(changes(await observe("present", "unfinished\t0"))).toEqual([
+    'content["."]: not built by gpu-hosts',
+  ]);
+});
+
+test("no build at all is absent; one that was begun is ours to take away", async () => {
+  expect(await observe("unfinished\t0")).toBeUndefined();
+  expect((await observe("unfinished\t4096"))?.config).toEqual({ name: "llama.cpp", directory: BUILDS });
 });
 
 test.each([
@@ -67,22 +81,25 @@ test.each([
 
 test("every flag reaches cmake as one word", () => {
   const flagged = { ...want, cmake: ["-DCMAKE_CUDA_ARCHITECTURES=86;89", "-DNAME=it's"] };
-  const [step] = steps(sourceBuild.apply(flagged, undefined, nothingBefore));
+  const [step] = steps(sourceBuild.apply(flagged, undefined, context));
   expect((step as LongStep).script.text).toContain(
     String.raw`'-DCMAKE_CUDA_ARCHITECTURES=86;89' '-DNAME=it'\''s' || fail`,
   );
 });
 
-test("builds outlive their resource unless they are to be purged, and what was there before stays anyway", () => {
-  const have = { config: want };
-  expect(steps(sourceBuild.remove(have, nothingBefore))).toEqual([]);
-  const purge = { ...want, purge: true };
-  const texts = (before: unknown) =>
-    steps(sourceBuild.remove({ config: purge }, { last: purge, before: () => before as never })).map(
-      (step) => (step.kind === "run" ? step.command.text : ""),
-    );
-  expect(texts(undefined).join()).toContain(buildFolder(want));
-  expect(texts(["server (not built by us)"])).toEqual([]);
+test.each<[string, Record<string, { used: boolean }>, string[], string[]]>([
+  ["the last one takes all along", { old: { used: false } }, [generation, "old"], []],
+  [
+    "a replaced one stays, older ones go",
+    { new: { used: true }, old: { used: false } },
+    ["old"],
+    [generation, "new"],
+  ],
+])("a build that leaves: %s", (_what, otherBuilds, gone, stay) => {
+  const removed = steps(sourceBuild.remove({ config: want, status: { otherBuilds } }, context));
+  const text = removed.map((step) => (step.kind === "run" ? step.command.text : "")).join("\n");
+  for (const name of gone) expect(text).toContain(`${BUILDS}/llama.cpp/${name}`);
+  for (const name of stay) expect(text).not.toContain(`${BUILDS}/llama.cpp/${name}`);
 });
 
 test.each([

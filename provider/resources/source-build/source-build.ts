@@ -1,12 +1,20 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { type StampedFile, stampedFiles } from "#facts/model-files.ts";
+import { downloaded } from "#facts/downloads.ts";
 import { HostResource, type ResourceArgs } from "#provider/client.ts";
-import { defineResource } from "#provider/resource.ts";
-import { long, run } from "#provider/step.ts";
+import { type Change, defineResource } from "#provider/resource.ts";
+import { long, run, stopLong } from "#provider/step.ts";
 import { sh } from "#transport/command.ts";
 import { buildScript } from "./build.ts";
-import { BUILDS, type BuildPlace, buildFolder, stampsFolder, treeFolder } from "./places.ts";
+import {
+  BUILDS,
+  type BuildPlace,
+  buildFolder,
+  generationOf,
+  recordFile,
+  traces,
+  treeFolder,
+} from "./places.ts";
 
 const plainName = z.string().regex(/^[\w+@-][\w.+@-]*$/, "must be one plain name");
 const folder = z.string().regex(/^\/[^\0\n]*[^/]$/, "must be an absolute path");
@@ -31,30 +39,30 @@ const inputs = z.strictObject({
   directory: folder
     .default(BUILDS)
     .describe("Folder of all builds; one lands in <directory>/<name>/<hash of source, flags and targets>."),
-  purge: z.boolean().default(false).describe("Delete the build when it leaves the configuration."),
 });
 
 type Want = z.output<typeof inputs>;
 
-/** A target as it stands, in the words of the input where it is as built; `undefined`: it is not there. */
-function standing(target: string, seen: StampedFile | undefined): string | undefined {
-  if (seen?.size === undefined) return undefined;
-  if (seen.verified?.untouched) return target;
-  return `${target} (${seen.verified ? "changed after it was built" : "not built by us"})`;
-}
+/** What is seen beside the inputs: entries of the build's folder that are not as they were built. */
+type Seen = Partial<Want> & { readonly content?: Readonly<Record<string, string>> };
 
 /** What a partial configuration, as an observation may be, says of its place. */
 const placeOf = ({ name, source, targets, ...rest }: Partial<Want>): BuildPlace | undefined =>
   name === undefined || source === undefined || targets === undefined
     ? undefined
-    : { ...rest, name, source, targets: targets.map((target) => target.replace(/ \(.*/, "")) };
+    : { ...rest, name, source, targets };
+
+const itemOf = ({ name, directory = BUILDS }: Pick<BuildPlace, "name" | "directory">, generation: string) =>
+  `build ${directory}/${name}/${generation}`;
+
+const workName = ({ name }: Pick<Want, "name">) => `build-${name}`;
 
 /**
  * Programs compiled on the host from a CMake project, in the background, so that neither a lost connection nor Ctrl-C loses
  * hours of work. What the compilers need must be there: packages are the component's.
  *
- * Another source or other flags are built beside the old build before anything moves to them. Builds outlive this resource
- * unless `purge`; a new one removes all but the last of the older ones. The others are listed in `status`.
+ * Another source or other flags are built beside the old build before anything moves to them. When the old one leaves, it
+ * stays as the previous generation until the next change; older ones go. With the last resource of the name all of them go.
  */
 export const sourceBuild = defineResource({
   type: "SourceBuild",
@@ -67,38 +75,73 @@ export const sourceBuild = defineResource({
   items(config) {
     const place = placeOf(config);
     // One item, as a build is put in place as a whole.
-    return place ? [{ name: `build ${buildFolder(place)}`, path: ["targets"], shared: true }] : [];
+    return place ? [{ name: itemOf(place, generationOf(place)), path: ["targets"], shared: true }] : [];
   },
 
   async observe(host, want) {
-    const programs = want.targets.map((target) => `bin/${target}`);
-    const seen = await host.ask(stampedFiles(buildFolder(want), stampsFolder(want), programs));
-    const targets = want.targets
-      .map((target) => standing(target, seen.files.get(`bin/${target}`)))
-      .filter((target) => target !== undefined);
-    if (targets.length === 0) return undefined;
-    const others = [...seen.generations].filter(([name]) => !buildFolder(want).endsWith(`/${name}`));
-    return { config: { ...want, targets }, status: { otherBuilds: Object.fromEntries(others) } };
+    const seen = await host.ask(
+      downloaded({
+        folder: buildFolder(want),
+        record: recordFile(want),
+        unfinished: [treeFolder(want)],
+        items: itemOf(want, ""),
+      }),
+    );
+    const others = [...seen.others].map(([generation, bytes]) => {
+      return [generation, { bytes, used: seen.owned.has(itemOf(want, generation)) }] as const;
+    });
+    const status = { otherBuilds: Object.fromEntries(others) };
+    if (!seen.present) {
+      // What was begun is ours to take away.
+      const { name, directory } = want;
+      return seen.unfinished > 0 ? { config: { name, directory }, status } : undefined;
+    }
+    const changed = [...seen.differences].map(([path, { then, now }]) => {
+      return [path, then && now ? "changed after it was built" : now ? "put there by hand" : "missing"];
+    });
+    const content =
+      seen.record === undefined ? { ".": "not built by gpu-hosts" } : Object.fromEntries(changed);
+    const config: Seen = { ...want, ...(Object.keys(content).length > 0 ? { content } : {}) };
+    return { config, status };
   },
 
-  *apply(want, have) {
-    if (have?.config.targets?.join() === want.targets.join()) return;
+  diff(want, have: Seen) {
+    const absent = (Object.keys(want) as (keyof Want)[]).filter((key) => have[key] === undefined);
+    return [
+      ...absent.map((key): Change => ({ path: [key], kind: "add", want: want[key] })),
+      ...Object.entries(have.content ?? {}).map(
+        ([path, seen]): Change => ({ path: ["content", path], kind: "update", want: "as built", have: seen }),
+      ),
+    ];
+  },
+
+  *apply(want) {
     yield long({
-      name: `build-${want.name}`,
+      name: workName(want),
+      title: `build ${want.targets.join(" and ")} in ${buildFolder(want)}`,
       key: buildFolder(want),
       script: buildScript(want),
       timeoutSeconds: 12 * 3600,
     });
   },
 
-  *remove({ config }, { last, before }) {
-    const place = placeOf({ ...last, ...config });
-    if (!place || !(last?.purge ?? config.purge)) return;
-    if (before(`build ${buildFolder(place)}`) !== undefined) return;
-    const folders = [buildFolder(place), stampsFolder(place), treeFolder(place)];
-    const parents = folders.map((path) => path.replace(/\/[^/]+$/, ""));
-    yield run(sh`rm -rf -- ${folders}
-for d in ${parents}; do rmdir --ignore-fail-on-non-empty -- "$d" 2>/dev/null; done; true`);
+  *remove({ status }, { last }) {
+    if (!last) return;
+    const others = Object.entries((status?.otherBuilds ?? {}) as Record<string, { used: boolean }>);
+    // Another build in use makes this one the previous, which stays; older ones go. Otherwise all of it goes.
+    const replaced = others.some(([, { used }]) => used);
+    const unused = others.filter(([, { used }]) => !used).map(([generation]) => generation);
+    const gone = [...unused, ...(replaced ? [] : [generationOf(last)])];
+    if (!replaced) yield stopLong(workName(last));
+    if (gone.length === 0) return;
+    const { paths, parents } = traces(last, gone);
+    yield run(
+      sh`rm -rf -- ${paths}
+for d in ${parents}; do rmdir -p --ignore-fail-on-non-empty -- "$d" 2>/dev/null; done; true`,
+      {
+        title: `remove ${gone.length === 1 ? "the build" : "the builds"} ${gone.join(", ")} of ${last.name}`,
+      },
+    );
   },
 });
 

@@ -1,0 +1,98 @@
+import { sh } from "#transport/command.ts";
+import type { Fact } from "#transport/host.ts";
+
+/** One entry of a folder, as `find` sees it. */
+export interface Listed {
+  /** `f` file, `d` folder, `l` symlink, as in `find -printf %y`. */
+  readonly type: string;
+  /** Octal. */
+  readonly mode: string;
+  /** Numbers: `0:0`. */
+  readonly owner: string;
+  /** Size in bytes, mtime and inode; empty for folders. */
+  readonly stamp: string;
+  /** Target of a symlink. */
+  readonly target: string;
+}
+
+/** Where a folder is no longer what the record says; one side is absent where an entry is missing or was added. */
+export interface Difference {
+  then?: Listed;
+  now?: Listed;
+}
+
+export interface Downloaded {
+  /** Whether the folder is there. */
+  readonly present: boolean;
+  /** First line of the record, which says what was put there; `undefined` without a record. */
+  readonly record: string | undefined;
+  /** By path below the folder (`.` is the folder itself); at most some hundred. */
+  readonly differences: ReadonlyMap<string, Difference>;
+  /** Bytes of what is half done. */
+  readonly unfinished: number;
+  /** Generations beside this one: folder name → bytes on disk. */
+  readonly others: ReadonlyMap<string, number>;
+  /** Items of the owners record that begin as asked. */
+  readonly owned: ReadonlySet<string>;
+}
+
+/** Everything below the working directory, one line each, sorted; what {@link downloaded} compares a record with. */
+export const listing = sh`find . -type d -printf '%y\\t%m\\t%U:%G\\t\\t\\t%p\\n' -o -printf '%y\\t%m\\t%U:%G\\t%s %T@ %i\\t%l\\t%p\\n' | LC_ALL=C sort`;
+
+/**
+ * A folder beside the record of what was put there. Only lines that differ travel; nothing is hashed.
+ * @param places.unfinished folders of work that is not done
+ * @param places.items beginning of the names under which generations stand in the owners record
+ */
+export const downloaded = (places: {
+  readonly folder: string;
+  readonly record: string;
+  readonly unfinished: readonly string[];
+  readonly items: string;
+}): Fact<Downloaded> => ({
+  name: `download in ${places.folder}`,
+  command: sh`d=${places.folder} r=${places.record}
+[ -d "$d" ] && echo present
+[ -f "$r" ] && printf 'record\\t%s\\n' "$(head -n 1 -- "$r")"
+[ -d "$d" ] && [ -f "$r" ] && (cd "$d" && ${listing}) | { exec 3<&0; tail -n +2 -- "$r" | LC_ALL=C comm -3 --nocheck-order --output-delimiter='>' - /dev/fd/3; } | head -n 400 | sed 's/^/differs\\t/'
+printf 'unfinished\\t%s\\n' "$(du -scB1 -- ${places.unfinished} 2>/dev/null | tail -n 1 | cut -f1)"
+for g in ${places.folder.replace(/\/[^/]+$/, "")}/*/; do [ -d "$g" ] && printf 'generation\\t%s\\t%s\\n' "$(basename -- "$g")" "$(du -sB1 -- "$g" | cut -f1)"; done
+grep -hsF ${`"item":"${places.items}`} /var/lib/gpu-hosts/owners/*.json | sed 's/^/owner\\t/'; exit 0`,
+  timeoutSeconds: 60,
+  parse: ({ stdout }) => {
+    const lines = stdout.split("\n").filter((line) => line !== "");
+    const of = (kind: string) =>
+      lines.filter((line) => line.startsWith(`${kind}\t`)).map((line) => line.slice(kind.length + 1));
+    const generations = of("generation").map((line) => line.split("\t"));
+    const own = places.folder.split("/").at(-1);
+    return {
+      present: lines.includes("present"),
+      record: of("record")[0],
+      differences: differencesOf(of("differs")),
+      unfinished: Number(of("unfinished")[0] ?? 0),
+      others: new Map(
+        generations.filter(([name]) => name !== own).map(([name = "", bytes]) => [name, Number(bytes)]),
+      ),
+      owned: new Set(
+        of("owner")
+          .map((line) => (JSON.parse(line) as { item: string }).item)
+          .filter((item) => item.startsWith(places.items)),
+      ),
+    };
+  },
+});
+
+function differencesOf(lines: readonly string[]): ReadonlyMap<string, Difference> {
+  const differences = new Map<string, Difference>();
+  for (const line of lines) {
+    const now = line.startsWith(">");
+    const [type = "", mode = "", owner = "", stamp = "", target = "", ...rest] = line
+      .slice(now ? 1 : 0)
+      .split("\t");
+    const path = rest.join("\t").replace(/^\.\//, "");
+    const difference = differences.get(path) ?? {};
+    difference[now ? "now" : "then"] = { type, mode, owner, stamp, target };
+    differences.set(path, difference);
+  }
+  return differences;
+}

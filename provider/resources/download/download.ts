@@ -1,0 +1,235 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { type Difference, downloaded, type Listed } from "#facts/downloads.ts";
+import { HostResource, type ResourceArgs } from "#provider/client.ts";
+import { type Change, defineResource } from "#provider/resource.ts";
+import { long, run, type Step, stopLong } from "#provider/step.ts";
+import { sh } from "#transport/command.ts";
+import {
+  archiveFolder,
+  DOWNLOADS,
+  downloadFolder,
+  fileName,
+  nameFolder,
+  recordFile,
+  stagingFolder,
+  workName,
+} from "./places.ts";
+import { downloadScript } from "./script.ts";
+
+const address = z.url({ protocol: /^https?$/, error: "must be an http or https address" });
+
+const inputs = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{0,59}$/, "must be of lower case letters, digits, dots and hyphens")
+    .describe("What it is called on this host; one artifact, of which generations come and go."),
+  url: address
+    .refine(
+      (url) => /^[\w+@-][\w.+@-]*$/.test(safeFileName(url)),
+      "must end in the name of a file, such as tool-1.2.tar.gz",
+    )
+    .describe("Where the file is. Its last part is the name of the file on the host."),
+  mirrors: z.array(address).default([]).describe("Addresses of the same file, tried in order after `url`."),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, "must be a sha256: 64 hexadecimal digits in lower case")
+    .describe("Of the file. Another content lands in another folder."),
+  unpack: z
+    .strictObject({
+      strip: z.int().min(0).default(0).describe("Leading folders to leave out of each member's path."),
+    })
+    .optional()
+    .describe("Unpack the file, a tar archive (gz, xz, zst), into the folder."),
+  owner: z
+    .string()
+    .regex(/^[\w.-]+:[\w.-]+$/, "needs user and group, such as root:root")
+    .default("root:root")
+    .describe("User and group by name."),
+  mode: z
+    .string()
+    .regex(/^[0-7]{4}$/, "needs four octal digits, such as 0644")
+    .default("0644")
+    .describe("Permission bits of a file; what is unpacked keeps those of the archive."),
+  directory: z
+    .string()
+    .regex(/^\/(?!.*(\/\/|\/\.{1,2}(\/|$)))[^\0\n]*[^/]$/, "must be an absolute path")
+    .default(DOWNLOADS)
+    .describe("Folder of all downloads; one lands in <directory>/<name>/<first 12 digits of sha256>."),
+});
+type Want = z.output<typeof inputs>;
+
+function safeFileName(url: string): string {
+  try {
+    return fileName(url);
+  } catch {
+    return "";
+  }
+}
+
+/** What the record says was put there: everything of the wants that shows on the host. */
+type Put = Pick<Want, "sha256" | "unpack" | "owner" | "mode"> & { readonly file: string };
+
+const putOf = ({ sha256, unpack, owner, mode, url }: Want): Put => ({
+  file: fileName(url),
+  sha256,
+  owner,
+  // Neither has a meaning in the other case, and must not unpack or fetch anything anew.
+  mode: unpack ? "" : mode,
+  ...(unpack ? { unpack } : {}),
+});
+
+/** What is seen beside the inputs: entries that are not as they were put there, by path. */
+type Seen = Partial<Want> & { readonly content?: Readonly<Record<string, Difference>> };
+
+const item = (it: { directory: string; name: string }, generation: string) =>
+  `download ${it.directory}/${it.name}/${generation}`;
+
+const kinds: Record<string, string> = { f: "file", d: "folder", l: "symlink" };
+
+/** An entry in few words; what two entries share is of no interest. */
+function entryText(it: Listed, other: Listed | undefined): string {
+  const [bytes, mtime = ""] = it.stamp.split(" ");
+  const parts = [
+    ...(it.type === other?.type ? [] : [kinds[it.type] ?? "special file"]),
+    ...(it.mode === other?.mode ? [] : [`mode ${it.mode}`]),
+    ...(it.owner === other?.owner ? [] : [`owner ${it.owner}`]),
+    ...(it.target === (other?.target ?? "") ? [] : [`to ${it.target}`]),
+    ...(it.stamp === other?.stamp || it.type !== "f"
+      ? []
+      : [`${bytes} bytes`, `written ${new Date(Number(mtime) * 1000).toISOString()}`]),
+  ];
+  return parts.join(", ") || "put there anew";
+}
+
+function contentChanges(content: Readonly<Record<string, Difference>>): Change[] {
+  return Object.entries(content).map(([file, { then, now }]): Change => {
+    const path = ["content", file];
+    if (then && now) {
+      return { path, kind: "update", want: entryText(then, now), have: entryText(now, then) };
+    }
+    if (then) return { path, kind: "add", want: entryText(then, undefined) };
+    return { path, kind: "delete", have: now ? entryText(now, undefined) : "not verified" };
+  });
+}
+
+/** The wants as the folder shows them. What is not visible on a host, such as addresses, is as wanted. */
+function seenConfig(
+  want: Want,
+  record: string | undefined,
+  differences: Iterable<[string, Difference]>,
+): Seen {
+  // A folder that we did not make, or not to the end.
+  if (record === undefined) return { ...want, content: { ".": {} } };
+  const put = JSON.parse(record) as Put;
+  const { unpack: _unpack, ...rest } = want;
+  const content = Object.fromEntries(differences);
+  return {
+    ...rest,
+    // An address that gives the name which stands there.
+    ...(put.unpack || put.file === fileName(want.url) ? {} : { url: new URL(put.file, want.url).href }),
+    sha256: put.sha256,
+    owner: put.owner,
+    mode: put.mode || want.mode,
+    ...(put.unpack ? { unpack: put.unpack } : {}),
+    ...(Object.keys(content).length > 0 ? { content } : {}),
+  };
+}
+
+/**
+ * A vendor's file by address and hash, as it is or unpacked. Fetched in the background of the host, so that neither a lost
+ * connection nor Ctrl-C loses what is there, and complete and verified before it stands in its place.
+ *
+ * Another content is made beside the old one before anything moves to it. When the old one leaves, it stays as the
+ * previous generation until the next change; older ones go. With the last resource of the name all of them go.
+ */
+export const download = defineResource({
+  type: "Download",
+  version: 1,
+  inputs,
+  identity: ["name", "sha256", "directory"],
+  deleteBeforeReplace: false,
+  id: (want) => downloadFolder(want),
+  items: ({ name, sha256, directory }) =>
+    name === undefined || sha256 === undefined || directory === undefined
+      ? []
+      : [{ name: item({ directory, name }, sha256.slice(0, 12)), path: ["sha256"], shared: true }],
+
+  async observe(host, want) {
+    const seen = await host.ask(
+      downloaded({
+        folder: downloadFolder(want),
+        record: recordFile(want),
+        unfinished: [stagingFolder(want), archiveFolder(want)],
+        items: item(want, ""),
+      }),
+    );
+    const status = {
+      otherGenerations: Object.fromEntries(
+        [...seen.others].map(([name, bytes]) => [name, { bytes, used: seen.owned.has(item(want, name)) }]),
+      ),
+    };
+    if (seen.present) return { config: seenConfig(want, seen.record, seen.differences), status };
+    // What was begun is ours to take away.
+    const { name, directory } = want;
+    return seen.unfinished > 0 ? { config: { name, directory }, status } : undefined;
+  },
+
+  diff(want, have: Seen) {
+    const keys = [...new Set([...Object.keys(want), ...Object.keys(have)])].filter(
+      (key) => key !== "content",
+    );
+    const changes = keys.flatMap((key): Change[] => {
+      const [w, h] = [want[key as keyof Want], have[key as keyof Want]];
+      if (JSON.stringify(w) === JSON.stringify(h)) return [];
+      const kind = w === undefined ? "delete" : h === undefined ? "add" : "update";
+      return [{ path: [key], kind, want: w, have: h }];
+    });
+    return [...changes, ...contentChanges(have.content ?? {})];
+  },
+
+  *apply(want) {
+    const put = putOf(want);
+    const { name, directory, url, mirrors } = want;
+    yield long({
+      name: workName(want),
+      title: `fetch ${url}${want.unpack ? " and unpack it" : ""} to ${downloadFolder(want)}`,
+      key: { directory, name, url, mirrors, put },
+      script: downloadScript(want, JSON.stringify(put)),
+      timeoutSeconds: 24 * 3600,
+    });
+  },
+
+  *remove({ status }, { last }) {
+    if (last)
+      yield* removal(last, (status?.otherGenerations ?? {}) as Readonly<Record<string, { used: boolean }>>);
+  },
+});
+
+/** Another generation in use makes this one the previous, which stays; older ones go. Otherwise all of it goes. */
+function* removal(it: Want, others: Readonly<Record<string, { used: boolean }>>): Generator<Step> {
+  const replaced = Object.values(others).some(({ used }) => used);
+  const unused = Object.keys(others).filter((name) => !others[name]?.used);
+  const generations = [...unused, ...(replaced ? [] : [it.sha256.slice(0, 12)])];
+  if (!replaced) yield stopLong(workName(it));
+  if (generations.length === 0) return;
+  const doomed = generations.flatMap((name) => {
+    const at = { ...it, sha256: name };
+    return [downloadFolder(at), recordFile(at), archiveFolder(at), stagingFolder(at)];
+  });
+  const folders = [downloadFolder, recordFile, archiveFolder, stagingFolder].map((place) =>
+    place(it).replace(/\/[^/]+$/, ""),
+  );
+  yield run(
+    sh`rm -rf -- ${doomed}
+for d in ${folders}; do rmdir -p --ignore-fail-on-non-empty -- "$d" 2>/dev/null; done; true`,
+    { title: `remove ${generations.map((name) => `${nameFolder(it)}/${name}`).join(", ")}` },
+  );
+}
+
+/** What components instantiate; {@link download} says what each input means. */
+export class Download extends HostResource<typeof inputs> {
+  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
+    super(download, name, args, opts);
+  }
+}
