@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { machineFacts } from "./machine-facts.ts";
 
 /** One machine of the inventory (`gpuhost:hosts.<name>`): how it is reached. Holds no secret. */
 export const hostEntry = z.strictObject({
@@ -36,6 +37,7 @@ export const hostEntry = z.strictObject({
     .describe(
       "true: the next `up` removes our parts from the machine. gone: they are forgotten without contact. Then delete the entry.",
     ),
+  ...machineFacts.shape,
 });
 export type HostEntry = z.output<typeof hostEntry>;
 
