@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { llamacpp } from "#components/llamacpp/config.ts";
-import type { EngineConfiguration, MachineRecord, Placement } from "#components/placement.ts";
+import type { EngineConfiguration, Placement } from "#components/placement.ts";
 import { credentials, type HostEntry, hostEntry, hostName } from "#transport/inventory.ts";
 import { check, lines, type Problem, pathText, suggestion } from "./problems.ts";
 import { topologyProblems } from "./topology.ts";
@@ -20,7 +20,7 @@ const serviceName = z
     "a service's name is up to 40 lower case letters, digits and inner hyphens",
   );
 
-const mirrors = z
+export const mirrors = z
   .strictObject({
     hub: z
       .url({ protocol: /^https?$/, error: "must be an http or https address" })
@@ -122,8 +122,7 @@ function engineProblems(
   return Object.entries(services).flatMap(([name, service]) => {
     const engine: EngineConfiguration = engines[service.engine];
     if (!engine.placement(service).seats.every(({ host }) => host in machines)) return [];
-    const found =
-      engine.problems?.(service, { stack, machines: machines as Record<string, MachineRecord> }) ?? [];
+    const found = engine.problems?.(service, { stack, machines }) ?? [];
     return found.map(({ path, text }) => ({ path: ["services", name, ...path], text }));
   });
 }

@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { LinuxHost } from "#components/linux-host/linux-host.ts";
 import { Llamacpp } from "#components/llamacpp/llamacpp.ts";
-import type { MachineRecord } from "#components/placement.ts";
 import type { EngineArgs, ServedModel, ServingHost } from "#components/serving-host.ts";
 import { type Announced, announceOutages } from "./announce.ts";
 import {
@@ -53,7 +52,7 @@ function declareHosts({ hosts, credentials, services, base }: Configuration): Re
       name,
       address,
       groupAddress: groupAddress(entry),
-      record: entry as MachineRecord,
+      record: entry,
       base: parts,
     };
   }

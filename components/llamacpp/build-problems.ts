@@ -49,7 +49,7 @@ function memberProblem(
 }
 
 /** A service, as far as its build goes. */
-interface Built {
+export interface Built {
   readonly build: BuildConfiguration;
   readonly leader: string;
   readonly workers: readonly string[];
