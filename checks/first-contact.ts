@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { HostError } from "#transport/errors.ts";
+import type { Host, Reach } from "#transport/host.ts";
 import { judgeKey, type KeyVerdict, parseKnownHosts } from "#transport/host-key.ts";
-import type { Credentials, HostEntry } from "#transport/inventory.ts";
+import type { Credentials, HostEntry, Inventory } from "#transport/inventory.ts";
 import { type ServerKey, type SshServer, scanHostKey } from "#transport/scan-host-key.ts";
 import { withHosts } from "./hosts.ts";
 import { type Survey, survey } from "./survey.ts";
@@ -48,18 +49,33 @@ export type Met =
 export async function meet(name: string, entry: HostEntry, credentials: Credentials = {}): Promise<Met> {
   const inventory = { hosts: { [name]: entry }, credentials: { [name]: credentials } };
   try {
-    return await withHosts(inventory, async (reach) => {
-      const reached = await reach(name);
-      if (reached.state === "unreachable") throw reached.error;
-      if (reached.state === "absent") throw new Error(reached.reason);
-      return { state: "read", access: accessOf(entry, credentials), survey: await survey(reached.host) };
-    });
+    const read = await withHosts(inventory, async (reach) => survey(await reachable(reach, name)));
+    return { state: "read", access: accessOf(entry, credentials), survey: read };
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     if (isWindows(error)) return { state: "windows" };
     if (asksForPassword(error) && credentials.sudoPassword === undefined) return { state: "password needed" };
     throw error;
   }
+}
+
+/** Reads machines of an inventory, all at once; one that fails gives its error and hides no other. */
+export function surveyAll(
+  names: readonly string[],
+  inventory: Inventory,
+): Promise<Readonly<Record<string, Survey | Error>>> {
+  return withHosts(inventory, async (reach) => {
+    const one = async (name: string) => survey(await reachable(reach, name));
+    const read = names.map(async (name) => [name, await one(name).catch((error: Error) => error)] as const);
+    return Object.fromEntries(await Promise.all(read));
+  });
+}
+
+async function reachable(reach: (name: string) => Promise<Reach>, name: string): Promise<Host> {
+  const reached = await reach(name);
+  if (reached.state === "unreachable") throw reached.error;
+  if (reached.state === "absent") throw new Error(reached.reason);
+  return reached.host;
 }
 
 function accessOf({ user }: HostEntry, { sudoPassword }: Credentials): RootAccess {

@@ -71,6 +71,9 @@ function nested(path: readonly string[], lines: readonly string[]): string[] {
 /** One line that is neither a pair nor an item of a list. */
 const isInline = (line: string) => !isCollection(parseDocument(line).contents) || /^[[{]/.test(line);
 
+/** A value as lines under a path of keys. */
+export const linesUnder = (path: readonly string[], value: unknown) => nested(path, linesOf(value));
+
 /** A value as lines: lists of maps one map a line, everything else in one. */
 function linesOf(value: unknown): string[] {
   if (!Array.isArray(value) || value.length === 0) return [inFlow(value)];
@@ -78,7 +81,7 @@ function linesOf(value: unknown): string[] {
 }
 
 /** A value in one line, quoted so that it can stand anywhere. */
-export function inFlow(value: unknown): string {
+function inFlow(value: unknown): string {
   // As the item of a list, so that what needs quotes there gets them.
   const list = stringify([value], { collectionStyle: "flow", lineWidth: 0 });
   return list

@@ -301,7 +301,7 @@ test.each<[string, object, string[]]>([
     "auto with machines that nobody looked at",
     release({ variant: "auto", variants: { rack2: "cpu" } }),
     [
-      "services.big.build.release.variant: auto cannot choose for rack1: nothing is recorded of its GPUs; run: npm run host refresh STACK; or name the variant",
+      "services.big.build.release.variant: auto cannot choose for rack1: nothing is recorded of its GPUs; run: npm run host refresh STACK rack1; or name the variant",
     ],
   ],
 ])("%s: the lines are right", (_what, changes, expected) => {

@@ -30,7 +30,7 @@ function memberProblem(
   const machine = machineOf(machines[host]);
   const chosen = variantOf(build, host, machines[host]);
   if ("unclear" in chosen) {
-    const cure = `run: npm run host refresh ${stack}; or name the variant`;
+    const cure = `run: npm run host refresh ${stack} ${host}; or name the variant`;
     return { path, text: `auto cannot choose for ${host}: ${chosen.unclear}; ${cure}` };
   }
   if (build.way === "source") return undefined;

@@ -12,7 +12,7 @@ async function archivesFor(
   const chosen = variantOf(build, host, machines[host]);
   if ("unclear" in chosen) {
     throw new Error(
-      `auto cannot choose for ${host}: ${chosen.unclear}; refresh its entry, or name the variant`,
+      `auto cannot choose for ${host}: ${chosen.unclear}; refresh its entry with npm run host refresh, or name the variant`,
     );
   }
   const { arch } = machineOf(machines[host]);
