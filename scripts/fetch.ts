@@ -43,20 +43,22 @@ export async function hashOf(
     const total = length === null ? undefined : Number(length);
     const hash = createHash("sha256");
     let bytes = 0;
-    for await (const chunk of response.body) {
-      clearTimeout(timer);
-      timer = watch();
-      hash.update(chunk);
-      bytes += chunk.byteLength;
-      progress({ bytes, total });
-    }
-    if (total !== undefined && bytes !== total) {
-      throw new Error(`${url}: the server closed after ${bytes} of ${total} bytes; try again`);
+    try {
+      for await (const chunk of response.body) {
+        clearTimeout(timer);
+        timer = watch();
+        hash.update(chunk);
+        bytes += chunk.byteLength;
+        progress({ bytes, total });
+      }
+    } catch (error) {
+      const why = silence.signal.aborted
+        ? `nothing came for ${SILENCE_MS / 1000} s`
+        : "the connection was cut";
+      const far = total === undefined ? `${bytes} bytes` : `${bytes} of ${total} bytes`;
+      throw new Error(`${url}: ${why} after ${far}; try again`, { cause: error });
     }
     return { sha256: hash.digest("hex"), bytes };
-  } catch (error) {
-    if (!silence.signal.aborted) throw error;
-    throw new Error(`${url}: nothing came for ${SILENCE_MS / 1000} s; try again`, { cause: error });
   } finally {
     clearTimeout(timer);
   }
