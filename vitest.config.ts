@@ -9,6 +9,9 @@ export default defineConfig({
           name: "unit",
           include: ["**/*.test.ts"],
           exclude: ["node_modules", "tests/lab/**"],
+          // Ends only what hangs: how long a test takes is up to what else the machine does.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },

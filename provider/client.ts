@@ -1,6 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
 import type { ResourceDefinition } from "./resource.ts";
+import type { Witness } from "./witness.ts";
+
+export type { Witness };
 
 type Deep<T> = T extends object ? { [K in keyof T]: pulumi.Input<Deep<T[K]>> } : T;
 
@@ -10,6 +13,8 @@ export type ResourceArgs<S extends z.ZodObject> = {
 } & {
   /** Name in the inventory; how it is reached is the provider's business. */
   host: string;
+  /** Who else is asked when it fails; the answer is added to the error. Never compared. */
+  witness?: Witness | undefined;
 };
 
 /** Base of the classes that components instantiate: a definition seen from a Pulumi program. */

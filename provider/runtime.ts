@@ -65,7 +65,7 @@ export function createRuntime(
 ): Runtime {
   const { inventory, refreshBeforeUpdate } = readConfiguration(config);
   const pool = openPool(inventory);
-  const silent = new Map<string, { at: number; reach: Reach }>();
+  const silent = new Map<string, { at: number; waited: number; reach: Reach }>();
   const planFile = process.env.GPU_HOSTS_PLAN;
   return {
     inventory,
@@ -75,12 +75,14 @@ export function createRuntime(
     log,
     async reach(name, { withinSeconds, urn }) {
       const known = silent.get(name);
-      if (known && Date.now() - known.at < unreachableMilliseconds) return known.reach;
+      const recent = known && Date.now() - known.at < unreachableMilliseconds;
+      // A short look does not speak for one that would wait for a host to boot.
+      if (recent && known.waited >= withinSeconds) return known.reach;
       const reach = await pool.reach(name, {
         withinSeconds,
         onWait: (line) => void log(urn, "progress", line),
       });
-      if (reach.state === "unreachable") silent.set(name, { at: Date.now(), reach });
+      if (reach.state === "unreachable") silent.set(name, { at: Date.now(), waited: withinSeconds, reach });
       else silent.delete(name);
       return reach;
     },

@@ -15,6 +15,7 @@ export function schema(version: string): unknown {
     ]);
     const inputProperties = {
       host: { type: "string", description: "Name of the host in `gpuhost:hosts`." },
+      witness: { ...any, description: "Host and command that are asked when this fails; never compared." },
       ...Object.fromEntries(described),
     };
     return [

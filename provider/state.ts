@@ -3,6 +3,7 @@ import { migrated } from "./migrate.ts";
 import type { AnyDefinition, Config, Path } from "./resource.ts";
 import { definitions } from "./resources/index.ts";
 import { unwrap, wrap } from "./secrets.ts";
+import { type Witness, witness as witnessSchema } from "./witness.ts";
 
 /** One resource as the engine speaks of it. */
 export interface Named {
@@ -30,6 +31,7 @@ export function named(urn: string): Named {
 /** Inputs or state as they came, with secrets unwrapped and the parts of ours told apart. */
 export interface Opened {
   readonly host: string;
+  readonly witness: Witness | undefined;
   readonly config: Config;
   readonly secretPaths: readonly Path[];
   readonly applied: Config | undefined;
@@ -39,6 +41,7 @@ export function open(definition: AnyDefinition, raw: unknown): Opened {
   const { value, secretPaths } = unwrap(raw);
   const {
     host,
+    witness,
     applied,
     status: _status,
     schemaVersion,
@@ -47,6 +50,7 @@ export function open(definition: AnyDefinition, raw: unknown): Opened {
   const version = typeof schemaVersion === "number" ? schemaVersion : definition.version;
   return {
     host: String(host ?? ""),
+    witness: witnessSchema.safeParse(witness).data,
     config: migrated(definition, config, version),
     secretPaths,
     applied: applied ? migrated(definition, applied as Config, version) : undefined,

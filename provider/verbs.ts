@@ -21,6 +21,7 @@ import {
 } from "./state.ts";
 import { shown } from "./step.ts";
 import { InitFailed } from "./wire.ts";
+import { witnessed, witness as witnessSchema } from "./witness.ts";
 
 const previewSeconds = 5;
 const readSeconds = 15;
@@ -57,6 +58,19 @@ export interface CheckFailure {
   readonly reason: string;
 }
 
+function hostFailures({ inventory }: Runtime, property: string, host: unknown): CheckFailure[] {
+  if (typeof host === "string" && host in inventory.hosts) return [];
+  const known = Object.keys(inventory.hosts).join(", ") || "no host";
+  return [{ property, reason: `${JSON.stringify(host)} is not in gpuhost:hosts, which has ${known}` }];
+}
+
+function witnessFailures(runtime: Runtime, witness: unknown): CheckFailure[] {
+  if (witness === undefined) return [];
+  const { error, data } = witnessSchema.safeParse(witness);
+  if (data) return hostFailures(runtime, "witness.host", data.host);
+  return problems(error).map(({ path, reason }) => ({ property: pathText(["witness", ...path]), reason }));
+}
+
 /** Parses inputs strictly and fills in defaults. A key whose value is not known yet during preview is taken as it is. */
 export function check(
   runtime: Runtime,
@@ -65,17 +79,10 @@ export function check(
 ): { inputs: unknown; failures: CheckFailure[] } {
   const { definition } = named(urn);
   const { value, secretPaths } = unwrap(news);
-  const { host, ...config } = value as Record<string, unknown>;
-  const failures: CheckFailure[] = [];
-  if (typeof host !== "string" || !(host in runtime.inventory.hosts)) {
-    const known = Object.keys(runtime.inventory.hosts).join(", ") || "no host";
-    failures.push({
-      property: "host",
-      reason: `${JSON.stringify(host)} is not in gpuhost:hosts, which has ${known}`,
-    });
-  }
+  const { host, witness, ...config } = value as Record<string, unknown>;
+  const failures = [...hostFailures(runtime, "host", host), ...witnessFailures(runtime, witness)];
   const parsed = definition.inputs.safeParse(config);
-  if (parsed.success) return { inputs: wrap({ host, ...parsed.data }, secretPaths), failures };
+  if (parsed.success) return { inputs: wrap({ host, witness, ...parsed.data }, secretPaths), failures };
   const unknowns = unknownPaths(config).map(pathText);
   for (const { path, reason } of problems(parsed.error)) {
     const property = pathText(path);
@@ -196,6 +203,15 @@ async function bringAbout(
   }
 }
 
+/** {@link bringAbout}, and if it fails the error also says what the resource's witness sees. */
+async function bringAboutWitnessed(
+  ...[runtime, it, news, old]: Parameters<typeof bringAbout>
+): Promise<State> {
+  const { host, witness, config, secretPaths } = open(it.definition, news);
+  const about = { urn: it.urn, host, witness, mask: masker(config, secretPaths) };
+  return await witnessed(runtime, about, () => bringAbout(runtime, it, news, old));
+}
+
 export async function create(
   runtime: Runtime,
   urn: string,
@@ -203,7 +219,7 @@ export async function create(
   isPreview: boolean,
 ): Promise<State> {
   const it = named(urn);
-  if (!isPreview) return await bringAbout(runtime, it, news);
+  if (!isPreview) return await bringAboutWitnessed(runtime, it, news);
   await preview(runtime, it, open(it.definition, news), undefined);
   return { id: "", inputs: news, properties: news };
 }
@@ -217,7 +233,7 @@ export async function update(
 ): Promise<State> {
   const it = named(urn);
   const state = open(it.definition, old.properties);
-  if (!isPreview) return await bringAbout(runtime, it, news, { id: old.id, ...state });
+  if (!isPreview) return await bringAboutWitnessed(runtime, it, news, { id: old.id, ...state });
   await preview(runtime, it, open(it.definition, news), state.applied ?? state.config);
   return { id: old.id, inputs: news, properties: news };
 }
@@ -253,7 +269,7 @@ export async function read(runtime: Runtime, urn: string, state: State): Promise
   const secretPaths = [...opened.secretPaths, ...stateSecrets];
   return {
     id: state.id,
-    inputs: wrapState({ host, ...there }, secretPaths),
+    inputs: wrapState({ host, witness: opened.witness, ...there }, secretPaths),
     properties: wrapState(
       properties(definition, host, there, imported ? there : want, seen?.status),
       secretPaths,

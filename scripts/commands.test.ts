@@ -19,7 +19,7 @@ function command(name: string, ...args: string[]) {
     [join(import.meta.dirname, `${name}.ts`), ...args],
     {
       encoding: "utf8",
-      timeout: 60_000,
+      timeout: 55_000,
       env: {
         ...Object.fromEntries(kept),
         PULUMI_BACKEND_URL: `file://${backend}/state`,
@@ -32,9 +32,6 @@ function command(name: string, ...args: string[]) {
 
 test.each(["up", "plan", "drift", "verify"])(
   "%s without a stack says how it is called, and takes none by itself",
-  {
-    timeout: 60_000,
-  },
   (name) => {
     const { status, stdout, stderr } = command(name);
     expect(status).toBe(1);
@@ -45,14 +42,14 @@ test.each(["up", "plan", "drift", "verify"])(
   },
 );
 
-test("a stack that is not there", { timeout: 60_000 }, () => {
+test("a stack that is not there", () => {
   const { status, stderr } = command("drift", "nowhere");
   expect(status).toBe(1);
   expect(stderr).toContain("no stack named 'nowhere' found");
   expect(stderr).toContain("usage:");
 });
 
-test("drift does not pretend to look deeper", { timeout: 60_000 }, () => {
+test("drift does not pretend to look deeper", () => {
   expect(command("drift", "lab", "--deep")).toMatchObject({
     status: 1,
     stderr: expect.stringContaining("not there yet"),

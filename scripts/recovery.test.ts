@@ -16,6 +16,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Project, pulumi } from "./pulumi.ts";
 import { isDead, recover, stateLocks, withoutPending } from "./recovery.ts";
 
+const patiently = { timeout: 30_000 };
+
 let folder: string;
 let project: Project;
 let child: ChildProcess | undefined;
@@ -60,9 +62,7 @@ function leavePending(): void {
   writeFileSync(file, JSON.stringify(stored));
 }
 
-test("the lock of a dead process and unfinished operations of ours are cleared, secrets and the rest kept", {
-  timeout: 60_000,
-}, async () => {
+test("the lock of a dead process and unfinished operations of ours are cleared, secrets and the rest kept", async () => {
   await pulumi(project, ["stack", "init", "lab", "--no-select"]);
   const empty = JSON.parse(await pulumi(project, ["stack", "export", "--stack", "lab"]));
   const stack = {
@@ -97,9 +97,7 @@ test("the lock of a dead process and unfinished operations of ours are cleared, 
   expect(told).toEqual([]);
 });
 
-test("a lock of another machine stays, and so do the operations of its run", {
-  timeout: 60_000,
-}, async () => {
+test("a lock of another machine stays, and so do the operations of its run", async () => {
   await pulumi(project, ["stack", "init", "lab", "--no-select"]);
   leavePending();
   writeLock(deadPid, "another-machine");
@@ -131,10 +129,10 @@ test("a killed process that nobody took note of is dead", async () => {
   });
   const [text] = await once(child.stdout as Readable, "data");
   const pid = Number(text);
-  await expect.poll(() => readFileSync(`/proc/${pid}/comm`, "utf8")).toBe("pulumi\n");
+  await expect.poll(() => readFileSync(`/proc/${pid}/comm`, "utf8"), patiently).toBe("pulumi\n");
   expect(isDead({ hostname: hostname(), pid })).toBe(false);
   process.kill(pid, "SIGKILL");
-  await expect.poll(() => isDead({ hostname: hostname(), pid })).toBe(true);
+  await expect.poll(() => isDead({ hostname: hostname(), pid }), patiently).toBe(true);
   expect(readFileSync(`/proc/${pid}/stat`, "utf8")).toContain(") Z ");
 });
 

@@ -61,7 +61,7 @@ export class Connection {
         if (error instanceof HostError || !this.alive || performance.now() > deadline)
           throw this.#asHostError(error);
       }
-      gaveWay ||= await this.#closeIdleWorker();
+      if (!gaveWay) gaveWay = await this.#closeIdleWorker();
       // sshd counts a session until its shell is gone, which may be a moment after it told us that the channel is closed.
       await sleep(GIVE_WAY_POLL_MS);
     }

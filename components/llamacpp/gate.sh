@@ -10,20 +10,32 @@ file=$1 pause=${2:-2} patience=${3:-10}
 here=${0%/*}
 rpc=$(sed -n 's/^ports \([0-9]*\) .*/\1/p' "$file")
 
+# Workers that do not run what this leader runs: their lines, where only the build differs with that word.
+others() {
+  build=$("$here/build" "$file")
+  "$here/members" "$file" "$GPU_HOSTS_GENERATION" | sed 1d | while read -r line; do
+    case $line in
+      *" new: build $build") ;;
+      *' new: '*) echo "${line%% new: *} other-build: ${line#* new: }" ;;
+      *) echo "$line" ;;
+    esac
+  done
+}
+
 silent() {
   while read -r kind index host address; do
     [ "$kind" = member ] && [ "$index" != 0 ] || continue
     devices=$(timeout 5 "${GPU_HOSTS_BUILD:+$GPU_HOSTS_BUILD/}llama-server" --rpc "$address:$rpc" --list-devices </dev/null 2>&1)
     case $devices in
       *"$address:$rpc ("*) ;;
-      *) echo "$index $host silent: its RPC server at $address:$rpc shows no device: $(printf '%s' "$devices" | tail -n 1)" ;;
+      *) echo "$index $host $address silent: its RPC server at port $rpc shows no device: $(printf '%s' "$devices" | tail -n 1)" ;;
     esac
   done <"$file"
 }
 
 told='' wrong=0
 while :; do
-  late=$("$here/members" "$file" | sed -e 1d -e '/^[0-9]* [^ ]* ready:/d')
+  late=$(others)
   [ -n "$late" ] || late=$(silent)
   [ -n "$late" ] || break
   if [ "$late" != "$told" ]; then

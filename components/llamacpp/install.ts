@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { ServingHost } from "#components/serving-host.ts";
+import type { Witness } from "#provider/client.ts";
 import { AptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
 import { Download } from "#provider/resources/download/download.ts";
 import { downloadFolder } from "#provider/resources/download/places.ts";
@@ -28,6 +29,8 @@ interface Wanted {
   /** Begins the names of its resources. */
   readonly prefix: string;
   readonly host: ServingHost;
+  /** Asked when something of it fails. */
+  readonly witness: Witness | undefined;
   /** Address of the llama.cpp project or of a mirror of it. */
   readonly project: string;
 }
@@ -58,25 +61,22 @@ function archivesOn(build: OfRelease, host: ServingHost, variant: Variant): Arch
 /** Unpacked beside each other; a release's programs find their own libraries there, and only the CUDA runtime lies apart. */
 function declareRelease(
   build: OfRelease,
-  { prefix, host, project }: Wanted,
+  { prefix, host, witness, project }: Wanted,
   opts: pulumi.CustomResourceOptions,
 ): Installed {
+  const at = { host: host.name, witness };
   const variant = chosen(build, host);
   const archives = archivesOn(build, host, variant);
   const fetched = (suffix: string, name: string, file: string) => {
     const sha256 = build.archives[file] ?? "";
     const url = releaseUrl(project, build.tag, file);
-    const args = { host: host.name, name, url, sha256, unpack: { strip: 1 } };
+    const args = { ...at, name, url, sha256, unpack: { strip: 1 } };
     return {
       resource: new Download(`${prefix}-${suffix}`, args, opts),
       folder: downloadFolder({ name, sha256 }),
     };
   };
-  const libraries = new AptPackages(
-    `${prefix}-libraries`,
-    { host: host.name, packages: librariesOf(variant) },
-    opts,
-  );
+  const libraries = new AptPackages(`${prefix}-libraries`, { ...at, packages: librariesOf(variant) }, opts);
   const programs = fetched("build", "llama.cpp", archives.programs);
   const runtime = archives.runtime ? fetched("cuda", "llama.cpp-cuda", archives.runtime) : undefined;
   return {
@@ -110,20 +110,16 @@ export function cmakeFlags(build: OfSource, backend: string): string[] {
 
 function declareSource(
   build: OfSource,
-  { prefix, host, project }: Wanted,
+  { prefix, host, witness, project }: Wanted,
   opts: pulumi.CustomResourceOptions,
 ): Installed {
   const [backend = ""] = chosen(build, host).split("-");
-  const { name } = host;
+  const at = { host: host.name, witness };
   const packages = anyVersion("cmake", "g++", "libgomp1", "ninja-build", ...(compilers[backend] ?? []));
-  const tools = new AptPackages(`${prefix}-tools`, { host: name, packages }, opts);
+  const tools = new AptPackages(`${prefix}-tools`, { ...at, packages }, opts);
   const archive = { name: "llama.cpp-source", sha256: build.sha256 };
   const url = build.url ?? sourceUrl(project, build.tag);
-  const source = new Download(
-    `${prefix}-source`,
-    { host: name, ...archive, url, unpack: { strip: 1 } },
-    opts,
-  );
+  const source = new Download(`${prefix}-source`, { ...at, ...archive, url, unpack: { strip: 1 } }, opts);
   const place = {
     name: "llama.cpp",
     source: downloadFolder(archive),
@@ -133,7 +129,7 @@ function declareSource(
   } satisfies BuildPlace;
   const built = new SourceBuild(
     `${prefix}-build`,
-    { host: name, ...place },
+    { ...at, ...place },
     { ...opts, dependsOn: [tools, source] },
   );
   return { programs: { folder: `${buildFolder(place)}/bin` }, resources: [tools, source, built] };
@@ -143,8 +139,8 @@ function declareSource(
 export function declareBuild(build: Build, wanted: Wanted, opts: pulumi.CustomResourceOptions): Installed {
   switch (build.way) {
     case "packages": {
-      const { prefix, host } = wanted;
-      const args = { host: host.name, packages: { ...build.packages } };
+      const { prefix, host, witness } = wanted;
+      const args = { host: host.name, witness, packages: { ...build.packages } };
       return { programs: {}, resources: [new AptPackages(`${prefix}-packages`, args, opts)] };
     }
     case "release":

@@ -54,6 +54,20 @@ test("one machine alone needs no gate, no group and no member endpoint", async (
     "SystemdService big-rack1-server",
   ]);
   expect(inputs(resources, "big-rack1-server").unit).not.toContain("ExecStartPre");
+  expect(resources.filter(({ inputs }) => inputs.witness !== undefined)).toEqual([]);
+});
+
+test("whichever part of a group fails, the leader is asked how all members stand to the generation wanted", async () => {
+  const resources = (await build({ workers: ["rack2", "rack3"] })).filter(({ inputs }) => "host" in inputs);
+  const [, generation] = /GPU_HOSTS_GENERATION=(\w+)/.exec(inputs(resources, "big-rack2-worker").unit) ?? [];
+  const argv = [
+    "/usr/local/lib/gpu-hosts/big/members",
+    "/etc/gpu-hosts/big/group",
+    generation,
+    "llama-server-big.service",
+  ];
+  for (const { name, inputs } of resources) expect(inputs.witness, name).toEqual({ host: "rack1", argv });
+  expect(inputs(resources, "big-rack1-files").files).toHaveProperty([argv[0] ?? ""]);
 });
 
 test("the key stands in one file that only root reads, and in no unit, argument or plain input", async () => {

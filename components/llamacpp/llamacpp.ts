@@ -1,6 +1,7 @@
 import { isIPv6 } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 import type { EngineArgs, Mirrors, ServedModel, ServingHost } from "#components/serving-host.ts";
+import type { Witness } from "#provider/client.ts";
 import { Check } from "#provider/resources/check/check.ts";
 import { Files } from "#provider/resources/files/files.ts";
 import { ModelFiles } from "#provider/resources/model-files/model-files.ts";
@@ -39,7 +40,8 @@ export class Llamacpp extends pulumi.ComponentResource implements ServedModel {
     const hostOf = (member: Pick<Member, "host">): ServingHost => known(args.hosts, member.host);
     const group = groupOf(name, service, (host) => hostOf({ host }).groupAddress);
     const leader = leaderOf(group);
-    const part: Part = { parent: this, group, service, mirrors: args.mirrors, early: new Map() };
+    const witness = witnessOf(group);
+    const part: Part = { parent: this, group, service, mirrors: args.mirrors, witness, early: new Map() };
     if (group.build.way !== "packages") {
       for (const member of group.members) part.early.set(member.host, install(part, hostOf(member)));
     }
@@ -62,6 +64,7 @@ interface Part {
   readonly group: Group;
   readonly service: LlamacppService;
   readonly mirrors: Mirrors;
+  readonly witness: Witness | undefined;
   /**
    * Builds that lie beside the running one, by machine: made on all machines before the first moves to its own, so that the
    * service answers while the slowest still fetches or compiles. Packages replace what runs, so they come one by one.
@@ -69,13 +72,21 @@ interface Part {
   readonly early: Map<string, Installed>;
 }
 
+/** The leader, which sees all members: whichever of them fails, the error says how each stands to the new generation. */
+function witnessOf(group: Group): Witness | undefined {
+  if (workersOf(group).length === 0) return undefined;
+  const names = namesOf(group.service);
+  const argv: Witness["argv"] = [names.script("members"), names.group, group.generation, names.leader];
+  return { host: leaderOf(group).host, argv };
+}
+
 /** The build of a machine, once its base and what else is named are in place. */
 function install(
-  { parent, group, mirrors, early }: Part,
+  { parent, group, mirrors, witness, early }: Part,
   host: ServingHost,
   after: readonly pulumi.Resource[] = [],
 ): Installed {
-  const wanted = { prefix: `${group.service}-${host.name}`, host, project: mirrors.llamacpp };
+  const wanted = { prefix: `${group.service}-${host.name}`, host, witness, project: mirrors.llamacpp };
   const opts = { parent, dependsOn: [...host.base, ...after] };
   return early.get(host.name) ?? declareBuild(group.build, wanted, opts);
 }
@@ -118,31 +129,31 @@ function memberFiles(group: Group, scripts: readonly Script[]) {
 
 /** One worker: packages, files, the RPC server and its member endpoint. Returns what the leader waits for. */
 function declareWorker(part: Part, member: Member, machine: ServingHost): pulumi.Resource[] {
-  const { parent, group, service } = part;
+  const { parent, group, service, witness } = part;
   const { name: host, base } = machine;
   const names = namesOf(group.service);
   const prefix = `${group.service}-${host}`;
+  const at = { host, witness };
   const before = { parent, dependsOn: [...base] };
   const build = install(part, machine);
-  const scripts = memberFiles(group, ["build", "member", "members", "worker"]);
+  const scripts = memberFiles(group, ["build", "member", "worker"]);
   const answer = { [`/etc/systemd/system/${names.answer}`]: { content: renderMemberAnswer(group) } };
-  const files = new Files(`${prefix}-files`, { host, files: { ...scripts, ...answer } }, before);
+  const files = new Files(`${prefix}-files`, { ...at, files: { ...scripts, ...answer } }, before);
 
   const dependsOn = [...installed(part, build), files];
   const endpoint = new SystemdService(
     `${prefix}-member`,
-    { host, name: names.socket, unit: renderMemberSocket(group, member) },
+    { ...at, name: names.socket, unit: renderMemberSocket(group, member) },
     { parent, dependsOn },
   );
   const worker = new SystemdService(
     `${prefix}-worker`,
     {
-      host,
+      ...at,
       name: names.worker,
       unit: renderWorker(group, member, service.workerArgs, build.programs),
       restartOn: { launcher: hashOf(scriptsOf(group.service, ["build", "worker"])) },
       readiness: { kind: "tcp", port: group.rpcPort, deadlineSeconds: 300 },
-      diagnose: [names.script("members"), names.group],
     },
     { parent, dependsOn: [...dependsOn, endpoint] },
   );
@@ -162,10 +173,11 @@ function modelOf({ group, service: { model }, mirrors: { hub } }: Part) {
 }
 
 function declareLeader(part: Part, machine: ServingHost, workers: pulumi.Resource[]): void {
-  const { parent, group, service } = part;
+  const { parent, group, service, witness } = part;
   const { name: host, base } = machine;
   const names = namesOf(group.service);
   const prefix = `${group.service}-${host}`;
+  const at = { host, witness };
   const before = { parent, dependsOn: [...base] };
   const { place, source, path } = modelOf(part);
   const build = install(part, machine, workers);
@@ -179,7 +191,7 @@ function declareLeader(part: Part, machine: ServingHost, workers: pulumi.Resourc
   const model = new ModelFiles(
     `${prefix}-model`,
     {
-      host,
+      ...at,
       ...place,
       source,
       files: { ...service.model.files },
@@ -191,7 +203,7 @@ function declareLeader(part: Part, machine: ServingHost, workers: pulumi.Resourc
   const scripts = memberFiles(group, ["build", "gate", "members"]);
   const files = new Files(
     `${prefix}-files`,
-    { host, files: { "/var/lib/gpu-hosts": folder, ...scripts, ...key } },
+    { ...at, files: { "/var/lib/gpu-hosts": folder, ...scripts, ...key } },
     after,
   );
 
@@ -205,13 +217,12 @@ function declareLeader(part: Part, machine: ServingHost, workers: pulumi.Resourc
   const server = new SystemdService(
     `${prefix}-server`,
     {
-      host,
+      ...at,
       name: names.leader,
       unit,
       // The key reaches the process as a copy that systemd makes at its start.
       ...(keyHash ? { restartOn: { "api key": keyHash } } : {}),
       readiness: { ...probe, deadlineSeconds },
-      ...(workers.length > 0 ? { diagnose: [names.script("members"), names.group] } : {}),
     },
     { parent, dependsOn: [...installed(part, build), files, model, ...workers] },
   );
@@ -219,7 +230,7 @@ function declareLeader(part: Part, machine: ServingHost, workers: pulumi.Resourc
   new Check(
     `${prefix}-check`,
     {
-      host,
+      ...at,
       name: group.service,
       probe,
       generation: keyHash ? pulumi.interpolate`${generation}-${keyHash}` : generation,

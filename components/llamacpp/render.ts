@@ -84,6 +84,31 @@ const environment = ({ generation }: Group, { folder, libraries }: Programs): st
     .map((setting) => `Environment=${setting}`)
     .join("\n");
 
+/** The service of a member: starts with the machine, and comes back however often it falls. */
+const memberUnit = (
+  group: Group,
+  programs: Programs,
+  description: string,
+  lines: string,
+  restartSeconds: number,
+): string => `[Unit]
+Description=${description}
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+${environment(group, programs)}
+${lines}
+Restart=always
+RestartSec=${restartSeconds}
+${confined}
+
+[Install]
+WantedBy=multi-user.target
+`;
+
 /** The RPC server of a worker. It asks nobody who they are, so it listens at one address and the firewall lets in the leader. */
 export function renderWorker(
   group: Group,
@@ -102,26 +127,11 @@ export function renderWorker(
     group.rpcPort,
     ...args,
   ];
-  return `[Unit]
-Description=llama.cpp RPC worker ${index} of ${group.service}
-Wants=network-online.target
-After=network-online.target
-StartLimitIntervalSec=0
-
-[Service]
-Type=exec
-${environment(group, programs)}
-RuntimeDirectory=${names.runtime}
+  const lines = `RuntimeDirectory=${names.runtime}
 ExecStart=${words(command)}
 # A leader that goes away while it waits in the queue would end a worker that minds SIGPIPE.
-IgnoreSIGPIPE=yes
-Restart=always
-RestartSec=2
-${confined}
-
-[Install]
-WantedBy=multi-user.target
-`;
+IgnoreSIGPIPE=yes`;
+  return memberUnit(group, programs, `llama.cpp RPC worker ${index} of ${group.service}`, lines, 2);
 }
 
 /** Where a worker tells its leader what it runs; listens also before the address is there, as a tailnet's comes late. */
@@ -204,23 +214,8 @@ export function renderLeader(
   const key = service.apiKey ? ` --api-key-file \${CREDENTIALS_DIRECTORY}/api-key` : "";
   const program = programs.folder ? `${programs.folder}/llama-server` : "llama-server";
   const extra = service.extraArgs.length > 0 ? ` ${words(service.extraArgs)}` : "";
-  return `[Unit]
-Description=llama.cpp server of ${group.service}
-Wants=network-online.target
-After=network-online.target
-StartLimitIntervalSec=0
-
-[Service]
-Type=exec
-${environment(group, programs)}
-${alone ? "" : `ExecStartPre=${words([names.script("gate"), names.group])}\n`}ExecStart=${program} ${words(args)}${key}${extra}
+  const lines = `${alone ? "" : `ExecStartPre=${words([names.script("gate"), names.group])}\n`}ExecStart=${program} ${words(args)}${key}${extra}
 ${service.apiKey ? `LoadCredential=api-key:${names.apiKey}\n` : ""}TimeoutStartSec=infinity
-TimeoutStopSec=30
-Restart=always
-RestartSec=5
-${confined}
-
-[Install]
-WantedBy=multi-user.target
-`;
+TimeoutStopSec=30`;
+  return memberUnit(group, programs, `llama.cpp server of ${group.service}`, lines, 5);
 }

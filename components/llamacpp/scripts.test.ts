@@ -201,22 +201,55 @@ test("member says when no worker runs", async () => {
   expect(await ask("GET / HTTP/1.0\n\n")).toMatch(/^HTTP\/1\.0 503 .*\r\n[\s\S]*"no worker is running"/);
 });
 
-test("members names each worker by generation and build", async () => {
-  answers("rack2", { generation: "0ld000000000" });
-  expect((await dash("members", file)).stdout).toBe(
-    `group big: generation ${ours}, build on this machine ${build}
-1 rack2 other-generation: runs generation 0ld000000000, build ${build}
-2 rack3 unreachable: no answer at 10.0.0.13:50062
+const unit = "llama-server-big.service";
+
+/** The leader's unit as systemd would show it; its process is this one, which has no generation, or a child that has. */
+function leads(shown: Record<string, string | number>): void {
+  const cases = Object.entries(shown).map(([property, value]) => `--property=${property}) echo ${value} ;;`);
+  stub("systemctl", `case $3 in ${cases.join(" ")} esac`);
+}
+
+/** A process that was started with a generation. */
+function startedWith(generation: string): { pid: number; end: () => void } {
+  const child = spawn("/bin/sleep", ["60"], { env: { GPU_HOSTS_GENERATION: generation } });
+  return { pid: child.pid ?? expect.fail(), end: () => child.kill() };
+}
+
+test("members says how each member stands to a generation, the leader by what it was started with", async () => {
+  answers("rack2", {});
+  const process = startedWith("0ld000000000");
+  leads({ SubState: "running", MainPID: process.pid, ControlPID: 0 });
+  const { stdout } = await dash("members", file, ours, unit);
+  process.end();
+  expect(stdout).toBe(
+    `group big: generation ${ours} is wanted
+0 rack1 10.0.0.11 old (0ld000000000): its server runs
+1 rack2 10.0.0.12 new: build ${build}
+2 rack3 10.0.0.13 unreachable: no answer at port 50062
 `,
   );
 });
 
-test("members tells a worker that is down from one with another build", async () => {
+test("members tells a worker that is down from an old one, and a leader at its gate from one that serves", async () => {
   writeFileSync(join(folder, "answer-10.0.0.12"), '{"error":"no worker is running"}\n');
-  answers("rack3", { build: "llama.cpp=1:0.6.0" });
-  expect((await dash("members", file)).stdout.split("\n").slice(1, 3)).toEqual([
-    "1 rack2 down: its worker does not run",
-    `2 rack3 other-build: runs generation ${ours}, build llama.cpp=1:0.6.0`,
+  answers("rack3", { generation: "0ld000000000" });
+  const process = startedWith(ours);
+  leads({ SubState: "start-pre", MainPID: 0, ControlPID: process.pid });
+  const { stdout } = await dash("members", file, ours, unit);
+  process.end();
+  expect(stdout.split("\n").slice(1, 4)).toEqual([
+    `0 rack1 10.0.0.11 waiting: at its gate, for workers of generation ${ours}`,
+    "1 rack2 10.0.0.12 down: its worker does not run",
+    `2 rack3 10.0.0.13 old (0ld000000000): build ${build}`,
+  ]);
+});
+
+test("members says that the leader is down, and why as far as systemd knows", async () => {
+  leads({ SubState: "auto-restart", ActiveState: "activating", MainPID: 0, ControlPID: 0 });
+  const { stdout, stderr } = await dash("members", file, ours, unit);
+  expect([stdout.split("\n")[1], stderr]).toEqual([
+    `0 rack1 10.0.0.11 down: ${unit} is activating (auto-restart)`,
+    "",
   ]);
 });
 
@@ -259,10 +292,10 @@ test("the gate waits for each late worker, says why, and says it once", async ()
     () => lends("rack2"),
   ]);
   expect(said).toEqual([
-    "waiting for worker 1 rack2 unreachable: no answer at 10.0.0.12:50062; 2 rack3 unreachable: no answer at 10.0.0.13:50062",
-    `waiting for worker 1 rack2 other-generation: runs generation 0ld000000000, build ${build}; 2 rack3 unreachable: no answer at 10.0.0.13:50062`,
-    "waiting for worker 2 rack3 unreachable: no answer at 10.0.0.13:50062",
-    "waiting for worker 1 rack2 silent: its RPC server at 10.0.0.12:50052 shows no device: Failed to connect to 10.0.0.12:50052",
+    "waiting for worker 1 rack2 10.0.0.12 unreachable: no answer at port 50062; 2 rack3 10.0.0.13 unreachable: no answer at port 50062",
+    `waiting for worker 1 rack2 10.0.0.12 old (0ld000000000): build ${build}; 2 rack3 10.0.0.13 unreachable: no answer at port 50062`,
+    "waiting for worker 2 rack3 10.0.0.13 unreachable: no answer at port 50062",
+    "waiting for worker 1 rack2 10.0.0.12 silent: its RPC server at port 50052 shows no device: Failed to connect to 10.0.0.12:50052",
     `all workers are ready at generation ${ours}`,
   ]);
 });
@@ -272,9 +305,7 @@ test("the gate refuses another build at the same generation", async () => {
   answers("rack3", { build: "llama.cpp=1:0.6.0" });
   const { code, stdout, stderr } = await dash("gate", file);
   expect(code).toBe(1);
-  expect(stdout).toBe(
-    `waiting for worker 2 rack3 other-build: runs generation ${ours}, build llama.cpp=1:0.6.0\n`,
-  );
+  expect(stdout).toBe(`waiting for worker 2 rack3 10.0.0.13 other-build: build llama.cpp=1:0.6.0\n`);
   expect(stderr).toBe(`refused: all members of a group must run the same build; here it is ${build}\n`);
 });
 

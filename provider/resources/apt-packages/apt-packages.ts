@@ -61,13 +61,16 @@ function standing(
 const defined = <V>(entries: readonly (readonly [string, V | undefined])[]): Record<string, V> =>
   Object.fromEntries(entries.filter((entry): entry is [string, V] => entry[1] !== undefined));
 
-/** Nobody else may install beside us; while somebody does, it is said who. */
-const waitForApt = wait({
-  what: "apt to be free",
-  command: aptFree,
-  deadlineSeconds: 1200,
-  explain: aptFree,
-});
+/** Before anything else. Nobody may install beside us, and what broke off is brought to its end. */
+const aptReady: readonly Step[] = [
+  wait({ what: "apt to be free", command: aptFree, deadlineSeconds: 1200, explain: aptFree }),
+  run(configureInterrupted, {
+    title: "dpkg --configure -a",
+    turn: "apt",
+    timeoutSeconds: 1800,
+    explain: aptFree,
+  }),
+];
 
 /** What came with us goes, and what was only a dependency before us is that again. What was asked for before us stays. */
 function* undo(names: readonly string[], before: Context<Want>["before"]): Generator<Step> {
@@ -154,26 +157,14 @@ export const aptPackages = defineResource({
     const stands = have?.config.packages ?? {};
     const gone = Object.keys(stands).filter((name) => !(name in want.packages));
     const differing = Object.keys(want.packages).filter((name) => stands[name] !== want.packages[name]);
-    yield waitForApt;
-    yield run(configureInterrupted, {
-      title: "dpkg --configure -a",
-      turn: "apt",
-      timeoutSeconds: 1800,
-      explain: aptFree,
-    });
+    yield* aptReady;
     // First, so that what replaces a package does not meet it.
     yield* undo(gone, before);
     yield* bring(differing, want, stands);
   },
 
   *remove(have, { before }) {
-    yield waitForApt;
-    yield run(configureInterrupted, {
-      title: "dpkg --configure -a",
-      turn: "apt",
-      timeoutSeconds: 1800,
-      explain: aptFree,
-    });
+    yield* aptReady;
     yield* undo(Object.keys(have.config.packages ?? {}), before);
   },
 });
