@@ -117,14 +117,12 @@ export const build = ways
 
 /** Parsed. */
 export type BuildConfiguration = z.output<typeof build>;
-export type ReleaseBuild = z.output<typeof release>;
-export type SourceBuildChoice = z.output<typeof source>;
 
 /** A build by the way it is installed. */
 export type Build =
   | { readonly way: "packages"; readonly packages: Readonly<Record<string, string>> }
-  | ({ readonly way: "release" } & ReleaseBuild)
-  | ({ readonly way: "source" } & SourceBuildChoice);
+  | ({ readonly way: "release" } & z.output<typeof release>)
+  | ({ readonly way: "source" } & z.output<typeof source>);
 
 /** The one way that a configuration names. */
 export function buildOf({ packages, release, source }: BuildConfiguration): Build {

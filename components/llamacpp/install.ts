@@ -26,6 +26,8 @@ export interface Installed {
 
 /** What one machine gets, and from where. */
 interface Wanted {
+  /** Name of the service: builds are one service's own, so that none stops or removes what another makes or runs. */
+  readonly service: string;
   /** Begins the names of its resources. */
   readonly prefix: string;
   readonly host: ServingHost;
@@ -61,7 +63,7 @@ function archivesOn(build: OfRelease, host: ServingHost, variant: Variant): Arch
 /** Unpacked beside each other; a release's programs find their own libraries there, and only the CUDA runtime lies apart. */
 function declareRelease(
   build: OfRelease,
-  { prefix, host, witness, project }: Wanted,
+  { service, prefix, host, witness, project }: Wanted,
   opts: pulumi.CustomResourceOptions,
 ): Installed {
   const at = { host: host.name, witness };
@@ -77,8 +79,10 @@ function declareRelease(
     };
   };
   const libraries = new AptPackages(`${prefix}-libraries`, { ...at, packages: librariesOf(variant) }, opts);
-  const programs = fetched("build", "llama.cpp", archives.programs);
-  const runtime = archives.runtime ? fetched("cuda", "llama.cpp-cuda", archives.runtime) : undefined;
+  const programs = fetched("build", `llama.cpp-${service}`, archives.programs);
+  const runtime = archives.runtime
+    ? fetched("cuda", `llama.cpp.cuda-${service}`, archives.runtime)
+    : undefined;
   return {
     programs: { folder: programs.folder, libraries: runtime?.folder },
     resources: [libraries, programs.resource, ...(runtime ? [runtime.resource] : [])],
@@ -91,7 +95,7 @@ const compilers: Readonly<Record<string, readonly string[]>> = {
 const cudaCompiler = "/usr/local/cuda/bin";
 
 /** Flags of a build: one piece, so that no library can be mixed up; RPC always; nothing that is fetched while it builds. */
-export function cmakeFlags(build: OfSource, backend: string): string[] {
+function cmakeFlags(build: OfSource, backend: string): string[] {
   const number = /^b(\d+)$/.exec(build.tag)?.[1];
   return [
     ...["-DBUILD_SHARED_LIBS=OFF", "-DGGML_RPC=ON"],
@@ -110,18 +114,18 @@ export function cmakeFlags(build: OfSource, backend: string): string[] {
 
 function declareSource(
   build: OfSource,
-  { prefix, host, witness, project }: Wanted,
+  { service, prefix, host, witness, project }: Wanted,
   opts: pulumi.CustomResourceOptions,
 ): Installed {
   const [backend = ""] = chosen(build, host).split("-");
   const at = { host: host.name, witness };
   const packages = anyVersion("cmake", "g++", "libgomp1", "ninja-build", ...(compilers[backend] ?? []));
   const tools = new AptPackages(`${prefix}-tools`, { ...at, packages }, opts);
-  const archive = { name: "llama.cpp-source", sha256: build.sha256 };
+  const archive = { name: `llama.cpp.source-${service}`, sha256: build.sha256 };
   const url = build.url ?? sourceUrl(project, build.tag);
   const source = new Download(`${prefix}-source`, { ...at, ...archive, url, unpack: { strip: 1 } }, opts);
   const place = {
-    name: "llama.cpp",
+    name: `llama.cpp-${service}`,
     source: downloadFolder(archive),
     cmake: cmakeFlags(build, backend),
     targets: ["llama-server", "ggml-rpc-server"],

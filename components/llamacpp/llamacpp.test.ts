@@ -147,7 +147,7 @@ test("what clients use", () => {
 });
 
 const hash = (digit: string) => digit.repeat(64);
-const place = (digit: string) => `/var/lib/gpu-hosts/downloads/llama.cpp/${digit.repeat(12)}`;
+const place = (digit: string) => `/var/lib/gpu-hosts/downloads/llama.cpp-big/${digit.repeat(12)}`;
 const release = {
   release: {
     tag: "b2",
@@ -172,7 +172,7 @@ test("a release: each machine fetches its own variant, and no machine moves befo
   ).toEqual([...builds].sort());
   expect(inputs(resources, "big-rack2-build")).toMatchObject({
     host: "rack2",
-    name: "llama.cpp",
+    name: "llama.cpp-big",
     url: "http://mirror.lan/llama.cpp/releases/download/b2/llama-b2-bin-ubuntu-cuda-13.4-x64.tar.gz",
     sha256: hash("b"),
     unpack: { strip: 1 },
@@ -191,7 +191,7 @@ test("units of a release run its programs, with the CUDA runtime beside them whe
   expect(unit("big-rack1-server")).toContain(`Environment=GPU_HOSTS_BUILD=${place("a")}`);
   expect(unit("big-rack2-worker")).toContain(`Environment=GPU_HOSTS_BUILD=${place("b")}`);
   expect(unit("big-rack2-worker")).toContain(
-    `Environment=LD_LIBRARY_PATH=/var/lib/gpu-hosts/downloads/llama.cpp-cuda/${"c".repeat(12)}`,
+    `Environment=LD_LIBRARY_PATH=/var/lib/gpu-hosts/downloads/llama.cpp.cuda-big/${"c".repeat(12)}`,
   );
   expect(unit("big-rack3-worker").join()).not.toContain("LD_LIBRARY_PATH");
 });
@@ -213,14 +213,14 @@ test("a source: fetched, compiled with the flags of each machine's backend, and 
   const built = inputs(resources, "big-rack2-build");
   expect(built).toMatchObject({
     host: "rack2",
-    source: `/var/lib/gpu-hosts/downloads/llama.cpp-source/${"d".repeat(12)}`,
+    source: `/var/lib/gpu-hosts/downloads/llama.cpp.source-big/${"d".repeat(12)}`,
     path: ["/usr/local/cuda/bin"],
   });
   const flags = ["-DGGML_CUDA=ON", "-DCMAKE_CUDA_ARCHITECTURES=86;120"];
   expect(built.cmake).toEqual(expect.arrayContaining([...flags, "-DGGML_LTO=ON", "-DLLAMA_BUILD_NUMBER=2"]));
   for (const flag of flags) expect(inputs(resources, "big-rack1-build").cmake).not.toContain(flag);
   expect(inputs(resources, "big-rack1-server").unit).toMatch(
-    /\nExecStart=\/var\/lib\/gpu-hosts\/builds\/llama\.cpp\/[0-9a-f]{12}\/bin\/llama-server /,
+    /\nExecStart=\/var\/lib\/gpu-hosts\/builds\/llama\.cpp-big\/[0-9a-f]{12}\/bin\/llama-server /,
   );
   const after = resources.find(({ name }) => name === "big-rack1-build")?.dependsOn;
   expect(after).toEqual(["big-rack1-tools", "big-rack1-source"]);

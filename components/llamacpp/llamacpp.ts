@@ -86,7 +86,8 @@ function install(
   host: ServingHost,
   after: readonly pulumi.Resource[] = [],
 ): Installed {
-  const wanted = { prefix: `${group.service}-${host.name}`, host, witness, project: mirrors.llamacpp };
+  const { service } = group;
+  const wanted = { service, prefix: `${service}-${host.name}`, host, witness, project: mirrors.llamacpp };
   const opts = { parent, dependsOn: [...host.base, ...after] };
   return early.get(host.name) ?? declareBuild(group.build, wanted, opts);
 }

@@ -16,7 +16,7 @@ let bare: string;
 const leader = (command: string) => stack.lab.host("alpha").exec(command);
 const worker = (command: string) => stack.lab.host("beta").exec(command);
 const script = (name: string, ...args: string[]) => stack.workspace.script(name, ...args);
-const folder = "/var/lib/gpu-hosts/downloads/llama.cpp";
+const folder = "/var/lib/gpu-hosts/downloads/llama.cpp-chat";
 
 function ok({ exitCode, output }: { exitCode: number; output: string }): string {
   expect(exitCode, output).toBe(0);

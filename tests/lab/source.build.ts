@@ -55,12 +55,14 @@ describeLab("llama.cpp from source", () => {
     const program = await host(
       "readlink /proc/$(systemctl show --property=MainPID --value llama-server-chat.service)/exe",
     );
-    expect(program).toMatch(/^\/var\/lib\/gpu-hosts\/builds\/llama\.cpp\/[0-9a-f]{12}\/bin\/llama-server\n$/);
+    expect(program).toMatch(
+      /^\/var\/lib\/gpu-hosts\/builds\/llama\.cpp-chat\/[0-9a-f]{12}\/bin\/llama-server\n$/,
+    );
     expect(await host(`${program.trim()} --version 2>&1`)).toContain(`${tag.slice(1)} (${tag})`);
   });
 
   test("its RPC server lends memory to its server", async () => {
-    const bin = "/var/lib/gpu-hosts/builds/llama.cpp/*/bin";
+    const bin = "/var/lib/gpu-hosts/builds/llama.cpp-chat/*/bin";
     await host(
       `systemd-run --quiet --unit=lends ${(await host(`echo ${bin}`)).trim()}/ggml-rpc-server --port 50099`,
     );
