@@ -73,11 +73,13 @@ function declareServices({ services, mirrors }: Configuration, hosts: Record<str
     served[name] = { engine: service.engine, url, model, generation, units, curl };
     if (service.apiKey) keys[`${name}-apiKey`] = pulumi.secret(service.apiKey);
   }
-  void announceOutages(served);
   return { services: served, ...keys };
 }
 
 const configuration = readConfiguration();
+const outputs = declareServices(configuration, declareHosts(configuration));
+// Awaited, or the program might end before the engine has the line.
+await announceOutages(outputs.services);
 
 // biome-ignore lint/style/noDefaultExport: Pulumi takes outputs whose names are computed from a default export only
-export default declareServices(configuration, declareHosts(configuration));
+export default outputs;
