@@ -16,7 +16,7 @@ export interface Listed {
 }
 
 /** Where a folder is no longer what the record says; one side is absent where an entry is missing or was added. */
-export interface Difference {
+interface Difference {
   then?: Listed;
   now?: Listed;
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { differ } from "./differ.ts";
+import { download } from "./resources/download/download.ts";
 import { files } from "./resources/files/files.ts";
 
 const entry = (content: string) => ({ content, mode: "0644", owner: "root:root" });
@@ -38,4 +39,17 @@ test("a resource that a refresh found empty is made anew", () => {
 
 test("another host replaces", () => {
   expect(told(a, a, a, ["rack1", "rack2"])).toEqual(["update host (replace)"]);
+});
+
+test("another identity replaces; one that a refresh did not find, or found changed, is repaired in its place", () => {
+  const of = (digit: string) =>
+    download.inputs.parse({ name: "tool", url: "https://x.test/tool.bin", sha256: digit.repeat(64) });
+  const told = (inputs: Record<string, unknown>, news: Record<string, unknown>) =>
+    differ(download, { host: "rack1", inputs, applied: of("a") }, { host: "rack1", inputs: news })
+      .filter(({ replaces }) => replaces)
+      .map(({ key }) => key);
+  expect(told(of("a"), of("b"))).toEqual(["sha256"]);
+  expect(told({}, of("a"))).toEqual([]);
+  expect(told({ ...of("a"), sha256: "changed by hand" }, of("a"))).toEqual([]);
+  expect(told({}, of("b"))).toEqual(["sha256"]);
 });

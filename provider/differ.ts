@@ -20,21 +20,25 @@ export interface Olds {
 
 /**
  * What `up` would change, told from state alone. Both the old inputs and what was last applied count: after a refresh the
- * inputs are reality, and an item that vanished from both program and host is still to be released.
+ * inputs are reality, and an item that vanished from both program and host is still to be released. Reality alone replaces
+ * nothing: what is gone or changed by hand is repaired in its place, and the removal of an "old" one would take that away.
  */
 export function differ(
   definition: AnyDefinition,
   olds: Olds,
   news: { readonly host: string; readonly inputs: Config },
 ): readonly DetailedChange[] {
-  const changes = [...compare(definition, news.inputs, olds.inputs)];
-  if (olds.applied) changes.push(...compare(definition, news.inputs, olds.applied));
+  const seen = compare(definition, news.inputs, olds.inputs);
+  const wished = olds.applied ? compare(definition, news.inputs, olds.applied) : seen;
   const identity = new Set<string | number>(definition.identity);
+  const replacing = new Set(
+    wished.filter(({ path }) => identity.has(path[0] ?? "")).map(({ path }) => pathText(path)),
+  );
   const keys = new Map<string, DetailedChange>();
-  for (const { path, kind } of changes) {
+  for (const { path, kind } of [...seen, ...wished]) {
     const key = pathText(path);
     if (!keys.has(key))
-      keys.set(key, { key, input: String(path[0] ?? ""), kind, replaces: identity.has(path[0] ?? "") });
+      keys.set(key, { key, input: String(path[0] ?? ""), kind, replaces: replacing.has(key) });
   }
   if (olds.host !== news.host)
     keys.set("host", { key: "host", input: "host", kind: "update", replaces: true });

@@ -136,6 +136,10 @@ function ended(state: string, step: LongStep): string {
 
 const shownLines = 8;
 
+/** Lines with something in them, each once where it comes again and again. */
+const textLines = (text: string): string[] =>
+  text.split(/[\r\n]+/).filter((line, i, all) => line.trim() !== "" && line !== all[i - 1]);
+
 /** Starts a long step or attaches to it, shows its log as progress, and fails as it fails. */
 export async function followLong(step: LongStep, performing: Performing): Promise<void> {
   const { machine, mask, report, signal } = performing;
@@ -150,14 +154,16 @@ export async function followLong(step: LongStep, performing: Performing): Promis
   }
   let offset = 0;
   let tail = "";
+  let shown: string | undefined;
   for (;;) {
     const { state, size, more } = await poll(unit, offset, performing);
     offset = size;
     // The last line may be only half there; it is shown once more when it is whole.
-    const lines = (tail.slice(tail.lastIndexOf("\n") + 1) + more)
-      .split(/[\r\n]/)
-      .filter((line) => line.trim());
-    if (more) for (const line of lines.slice(-shownLines)) await report(mask(line));
+    const begun = tail.slice(tail.lastIndexOf("\n") + 1);
+    for (const line of textLines(begun + more).slice(-shownLines)) {
+      if (line !== shown) await report(mask(line));
+      shown = line;
+    }
     tail = (tail + more).slice(-mostBytes);
     if (state === "success exited 0") {
       await machine.run(sh`rm -rf -- ${`${folder}/${unit}`}`);
@@ -166,7 +172,7 @@ export async function followLong(step: LongStep, performing: Performing): Promis
     if (state !== "running") {
       throw new StepError(
         mask(
-          `${step.name} ${ended(state, step)}\n${lastLines(tail, 20)}\n  whole log: ${folder}/${unit}/log`,
+          `${step.name} ${ended(state, step)}\n${lastLines(textLines(tail).join("\n"), 20)}\n  whole log: ${folder}/${unit}/log`,
         ),
       );
     }

@@ -15,9 +15,12 @@ const largeFrom = 100_000;
 interface Fault {
   /** Name of the file in its repository. */
   readonly file: string;
-  /** `cut` drops the connection in the middle, `corrupt` sends wrong bytes, `refuse` answers 503. */
-  readonly kind: "cut" | "corrupt" | "refuse";
-  /** Bytes of the answer that are sent before a cut. @default half of them */
+  /**
+   * `cut` drops the connection in the middle, `corrupt` sends wrong bytes, `refuse` answers 503, `whole` knows no ranges,
+   * `hold` sends the rest only at {@link Hub.release}.
+   */
+  readonly kind: "cut" | "corrupt" | "refuse" | "whole" | "hold";
+  /** Bytes of the answer that are sent before a cut or a hold. @default half of them */
   readonly afterBytes?: number;
   /** Number of downloads it happens to. @default 1 */
   readonly times?: number;
@@ -59,6 +62,8 @@ export interface Hub {
   ): string;
   /** Makes the next downloads of a file go wrong. */
   fail(fault: Fault): void;
+  /** Sends the rest of what is held. */
+  release(): void;
   close(): Promise<void>;
 }
 
@@ -68,6 +73,7 @@ export async function startHub(address: string, port = 0): Promise<Hub> {
   const requests: HubRequest[] = [];
   const faults: { fault: Fault; left: number }[] = [];
 
+  let gate = Promise.withResolvers<void>();
   const takeFault = (file: string): Fault | undefined => {
     const found = faults.find(({ fault, left }) => fault.file === file && left > 0);
     if (found) found.left--;
@@ -75,7 +81,7 @@ export async function startHub(address: string, port = 0): Promise<Hub> {
   };
   const server = createServer((request, response) => {
     const { method = "", url: path = "", headers } = request;
-    const reply = answer({ request, repositories, takeFault });
+    const reply = answer({ request, repositories, takeFault, released: gate.promise });
     requests.push({ method, path, range: headers.range ?? "", status: reply.status });
     send(reply, method === "HEAD", response);
   });
@@ -86,6 +92,10 @@ export async function startHub(address: string, port = 0): Promise<Hub> {
     requests,
     publish: (name, files, { gated = false } = {}) => publish(repositories, name, files, gated),
     fail: (fault) => void faults.push({ fault, left: fault.times ?? 1 }),
+    release() {
+      gate.resolve();
+      gate = Promise.withResolvers();
+    },
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -132,25 +142,30 @@ interface Exchange {
   readonly request: IncomingMessage;
   readonly repositories: ReadonlyMap<string, Repository>;
   readonly takeFault: (file: string) => Fault | undefined;
+  readonly released: Promise<void>;
 }
 
 interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | number>>;
   readonly body?: Buffer;
-  /** Drop the connection after that many bytes of the body. */
-  readonly cutAfter?: number;
+  /** After that many bytes of the body: wait, or without anything to wait for drop the connection. */
+  readonly halt?: { readonly after: number; readonly until?: Promise<void> } | undefined;
 }
 
 function send(
-  { status, headers, body = Buffer.alloc(0), cutAfter }: Reply,
+  { status, headers, body = Buffer.alloc(0), halt }: Reply,
   head: boolean,
   response: ServerResponse,
 ) {
   response.writeHead(status, { "content-length": body.byteLength, ...headers });
   if (head) response.end();
-  else if (cutAfter === undefined) response.end(body);
-  else response.write(body.subarray(0, cutAfter), () => response.destroy());
+  else if (halt === undefined) response.end(body);
+  else if (!halt.until) response.write(body.subarray(0, halt.after), () => response.destroy());
+  else {
+    response.write(body.subarray(0, halt.after));
+    void halt.until.then(() => response.end(body.subarray(halt.after)));
+  }
 }
 
 const json = (value: unknown, headers: Reply["headers"] = {}, status = 200): Reply => ({
@@ -238,24 +253,26 @@ function answerCdn(exchange: Exchange, sha256: string, name: string): Reply {
   return blob ? content(exchange, name, blob, sha256) : refuse(403, "", "Access denied");
 }
 
-function content({ request, takeFault }: Exchange, name: string, blob: Blob, etag: string): Reply {
+function content({ request, takeFault, released }: Exchange, name: string, blob: Blob, etag: string): Reply {
   const size = blob.content.byteLength;
   const headers = { "accept-ranges": "bytes", etag: `"${etag}"`, "content-type": "application/octet-stream" };
-  const range = rangeOf(request.headers.range, size);
+  const fault = request.method === "GET" ? takeFault(name) : undefined;
+  const range = rangeOf(fault?.kind === "whole" ? undefined : request.headers.range, size);
   if (range === "unsatisfiable")
     return { status: 416, headers: { ...headers, "content-range": `bytes */${size}` } };
-  const fault = request.method === "GET" ? takeFault(name) : undefined;
   if (fault?.kind === "refuse") return refuse(503, "", "Service Unavailable");
   const { from, to } = range ?? { from: 0, to: size - 1 };
   const body = Buffer.from(blob.content.subarray(from, to + 1));
   if (fault?.kind === "corrupt") for (let i = 0; i < body.length; i += 1000) body[i] = (body[i] ?? 0) ^ 0xff;
-  const cut = fault?.kind === "cut" ? { cutAfter: fault.afterBytes ?? Math.floor(body.byteLength / 2) } : {};
-  if (!range) return { status: 200, headers, body, ...cut };
+  const after = fault?.afterBytes ?? Math.floor(body.byteLength / 2);
+  const halts: Partial<Record<string, Reply["halt"]>> = { cut: { after }, hold: { after, until: released } };
+  const halt = halts[fault?.kind ?? ""];
+  if (!range) return { status: 200, headers, body, halt };
   return {
     status: 206,
     headers: { ...headers, "content-range": `bytes ${from}-${to}/${size}` },
     body,
-    ...cut,
+    halt,
   };
 }
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { Interrupted } from "#provider/failure.ts";
 import { perform } from "#provider/perform.ts";
 import { defineResource } from "#provider/resource.ts";
-import { again, long, reboot, run, type Step, wait } from "#provider/step.ts";
+import { again, long, reboot, run, type Step, stopLong, wait } from "#provider/step.ts";
 import { type Life, startLife } from "#tests/support/life.ts";
 import { actingOn } from "#tests/support/machine.ts";
 import { sh } from "#transport/command.ts";
@@ -158,15 +158,90 @@ describeLab("steps", () => {
     );
   });
 
-  test("a long step that fails says why, with its last lines", async () => {
+  test("work of a name that begins alike is let alone", async () => {
+    const brake = new AbortController();
+    const more = { ...count("more", 100), name: "count-more" };
+    await caught(perform([more], { ...performing(brake.signal), report: async () => brake.abort() }));
+    await perform([count("one", 1)], performing());
+    expect(await on("systemctl is-active 'gpu-hosts-count-more-*'")).toBe("active\n");
+    await perform([stopLong("count-more")], performing());
+    expect(await on("systemctl list-units --plain --no-legend 'gpu-hosts-count-*'")).toBe("");
+    await perform([stopLong("count-more")], performing());
+  });
+
+  test("a dpkg in work that is to be stopped is waited for, which is said", async () => {
+    const brake = new AbortController();
+    const dpkg = long({
+      name: "install",
+      key: "old",
+      script: sh`cp /bin/sleep /srv/dpkg; echo begun; /srv/dpkg 5; touch /srv/dpkg-done; sleep 100`,
+      timeoutSeconds: 60,
+    });
+    const going = performing(brake.signal);
+    await caught(
+      perform([dpkg], { ...going, report: async (line) => void (line === "begun" && brake.abort()) }),
+    );
+    await expect.poll(() => on("pgrep -x dpkg || true"), { timeout: 30_000 }).not.toBe("");
+    const said: string[] = [];
+    const next = long({ ...dpkg, key: "new", script: sh`ls /srv/dpkg-done` });
+    await perform([next], performing(undefined, said));
+    expect(said).toContainEqual(
+      expect.stringMatching(/^waiting for the dpkg in gpu-hosts-install-\w+\.service/),
+    );
+  });
+
+  test("a long step that fails says why, with its last lines, and its log stays; what it read on stdin does not", async () => {
+    const seen: string[] = [];
     const failing = long({
       name: "fail",
       key: 1,
-      script: sh`echo no space left; exit 3`,
+      script: sh`echo begun; sleep 2; cat > /dev/null; echo no space left; exit 3`,
+      stdin: "very-secret",
       timeoutSeconds: 20,
     });
-    const error = await caught(perform([failing], performing()));
+    const secrets = () => on("grep -rls very-secret /run/gpu-hosts /var/lib/gpu-hosts || true");
+    const error = await caught(
+      perform([failing], {
+        ...performing(),
+        report: async (line) => void (line === "begun" && seen.push(`while it runs: ${await secrets()}`)),
+      }),
+    );
+    expect(seen).toEqual(["while it runs: "]);
     expect(error.message).toContain("exit code 3");
     expect(error.message).toContain("no space left");
+    const [, log = ""] = /whole log: (\S+)/.exec(error.message) ?? [];
+    expect(await on(`cat ${log}`)).toBe("begun\nno space left\n");
+    expect(await secrets()).toBe("");
+  });
+
+  test("a time limit, a stop and a start that fails are told apart, and leave no secret", async () => {
+    const endless = long({
+      name: "endless",
+      key: 1,
+      script: sh`echo begun; sleep 1000`,
+      stdin: "very-secret",
+      timeoutSeconds: 3,
+    });
+    const limit = await caught(perform([endless], performing()));
+    expect(limit.message).toContain("ran longer than its limit of 3 s and was stopped");
+    expect(limit.message).toContain("begun");
+
+    const stop = async (line: string) => {
+      if (line === "begun") await on("systemctl stop 'gpu-hosts-endless-*'");
+    };
+    const stopped = await caught(
+      perform([{ ...endless, timeoutSeconds: 100 }], { ...performing(), report: stop }),
+    );
+    expect(stopped.message).toContain("was stopped by signal TERM");
+
+    await on(
+      "printf '#!/bin/sh\\necho no systemd today >&2; exit 1\\n' > /usr/local/bin/systemd-run; chmod +x /usr/local/bin/systemd-run",
+    );
+    const unstarted = await caught(perform([endless], performing()));
+    await on("rm /usr/local/bin/systemd-run");
+    expect(unstarted.message).toMatch(
+      /could not start gpu-hosts-endless-\w+ on the host\n +no systemd today/,
+    );
+    expect(await on("ls /run/gpu-hosts/long; grep -rls very-secret /var/lib/gpu-hosts || true")).toBe("");
   });
 });

@@ -1,12 +1,12 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { type Difference, downloaded, type Listed } from "#facts/downloads.ts";
+import { type Downloaded, downloaded, type Listed } from "#facts/downloads.ts";
 import { HostResource, type ResourceArgs } from "#provider/client.ts";
-import { type Change, defineResource } from "#provider/resource.ts";
+import { type Change, defineResource, type Path } from "#provider/resource.ts";
 import { long, run, type Step, stopLong } from "#provider/step.ts";
 import { sh } from "#transport/command.ts";
 import {
-  archiveFolder,
+  archiveFile,
   DOWNLOADS,
   downloadFolder,
   fileName,
@@ -19,44 +19,49 @@ import { downloadScript } from "./script.ts";
 
 const address = z.url({ protocol: /^https?$/, error: "must be an http or https address" });
 
-const inputs = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9.-]{0,59}$/, "must be of lower case letters, digits, dots and hyphens")
-    .describe("What it is called on this host; one artifact, of which generations come and go."),
-  url: address
-    .refine(
-      (url) => /^[\w+@-][\w.+@-]*$/.test(safeFileName(url)),
-      "must end in the name of a file, such as tool-1.2.tar.gz",
-    )
-    .describe("Where the file is. Its last part is the name of the file on the host."),
-  mirrors: z.array(address).default([]).describe("Addresses of the same file, tried in order after `url`."),
-  sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/, "must be a sha256: 64 hexadecimal digits in lower case")
-    .describe("Of the file. Another content lands in another folder."),
-  unpack: z
-    .strictObject({
-      strip: z.int().min(0).default(0).describe("Leading folders to leave out of each member's path."),
-    })
-    .optional()
-    .describe("Unpack the file, a tar archive (gz, xz, zst), into the folder."),
-  owner: z
-    .string()
-    .regex(/^[\w.-]+:[\w.-]+$/, "needs user and group, such as root:root")
-    .default("root:root")
-    .describe("User and group by name."),
-  mode: z
-    .string()
-    .regex(/^[0-7]{4}$/, "needs four octal digits, such as 0644")
-    .default("0644")
-    .describe("Permission bits of a file; what is unpacked keeps those of the archive."),
-  directory: z
-    .string()
-    .regex(/^\/(?!.*(\/\/|\/\.{1,2}(\/|$)))[^\0\n]*[^/]$/, "must be an absolute path")
-    .default(DOWNLOADS)
-    .describe("Folder of all downloads; one lands in <directory>/<name>/<first 12 digits of sha256>."),
-});
+const inputs = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9.-]{0,59}$/, "must be of lower case letters, digits, dots and hyphens")
+      .describe("What it is called on this host; one artifact, of which generations come and go."),
+    url: address
+      .refine(
+        (url) => /^[\w+@-][\w.+@-]*$/.test(safeFileName(url)),
+        "must end in the name of a file, such as tool-1.2.tar.gz",
+      )
+      .describe("Where the file is. Its last part is the name of the file on the host."),
+    mirrors: z.array(address).default([]).describe("Addresses of the same file, tried in order after `url`."),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, "must be a sha256: 64 hexadecimal digits in lower case")
+      .describe("Of the file. Another content lands in another folder."),
+    unpack: z
+      .strictObject({
+        strip: z.int().min(0).default(0).describe("Leading folders to leave out of each member's path."),
+      })
+      .optional()
+      .describe("Unpack the file, a tar archive (gz, xz, zst), into the folder."),
+    owner: z
+      .string()
+      .regex(/^[\w.-]+:[\w.-]+$/, "needs user and group, such as root:root")
+      .default("root:root")
+      .describe("User and group by name."),
+    mode: z
+      .string()
+      .regex(/^[0-7]{4}$/, "needs four octal digits, such as 0644")
+      .default("0644")
+      .describe("Permission bits of a file; what is unpacked keeps those of the archive."),
+    directory: z
+      .string()
+      .regex(/^\/(?!.*(\/\/|\/\.{1,2}(\/|$)))[^\0\n]*[^/]$/, "must be an absolute path")
+      .default(DOWNLOADS)
+      .describe("Folder of all downloads; one lands in <directory>/<name>/<first 12 digits of sha256>."),
+  })
+  .refine(({ unpack, url }) => !unpack || !/\.(zip|7z|rar|deb|rpm)$/i.test(safeFileName(url)), {
+    path: ["url"],
+    message: "is no tar archive, and others are not unpacked",
+  });
 type Want = z.output<typeof inputs>;
 
 function safeFileName(url: string): string {
@@ -79,8 +84,22 @@ const putOf = ({ sha256, unpack, owner, mode, url }: Want): Put => ({
   ...(unpack ? { unpack } : {}),
 });
 
-/** What is seen beside the inputs: entries that are not as they were put there, by path. */
+/** An entry that is not as it was put there, in the operator's words; one side is absent where it is missing or was added. */
+interface Difference {
+  readonly want?: string;
+  readonly have?: string;
+}
+
+/** What is seen beside the inputs: such entries by their path in the folder. */
 type Seen = Partial<Want> & { readonly content?: Readonly<Record<string, Difference>> };
+
+/** What is shown beside the configuration. */
+interface Status {
+  /** Whether the folder is there, and not only what was begun. */
+  readonly placed: boolean;
+  /** Folder name → bytes on disk, and whether some resource is its owner. */
+  readonly otherGenerations: Readonly<Record<string, { readonly bytes: number; readonly used: boolean }>>;
+}
 
 const item = (it: { directory: string; name: string }, generation: string) =>
   `download ${it.directory}/${it.name}/${generation}`;
@@ -89,41 +108,45 @@ const kinds: Record<string, string> = { f: "file", d: "folder", l: "symlink" };
 
 /** An entry in few words; what two entries share is of no interest. */
 function entryText(it: Listed, other: Listed | undefined): string {
-  const [bytes, mtime = ""] = it.stamp.split(" ");
+  const [bytes = "", mtime = "", inode = ""] = it.stamp.split(" ");
+  const [otherBytes, otherMtime] = other?.stamp.split(" ") ?? [];
   const parts = [
-    ...(it.type === other?.type ? [] : [kinds[it.type] ?? "special file"]),
-    ...(it.mode === other?.mode ? [] : [`mode ${it.mode}`]),
-    ...(it.owner === other?.owner ? [] : [`owner ${it.owner}`]),
-    ...(it.target === (other?.target ?? "") ? [] : [`to ${it.target}`]),
-    ...(it.stamp === other?.stamp || it.type !== "f"
-      ? []
-      : [`${bytes} bytes`, `written ${new Date(Number(mtime) * 1000).toISOString()}`]),
+    it.type === other?.type ? "" : (kinds[it.type] ?? "special file"),
+    it.mode === other?.mode ? "" : `mode ${it.mode}`,
+    it.owner === other?.owner ? "" : `owner ${it.owner}`,
+    it.target === (other?.target ?? "") ? "" : `to ${it.target}`,
+    it.type !== "f" || bytes === otherBytes ? "" : `${bytes} bytes`,
+    it.type !== "f" || mtime === otherMtime ? "" : `written ${new Date(Number(mtime) * 1000).toISOString()}`,
   ];
-  return parts.join(", ") || "put there anew";
+  return parts.filter((part) => part !== "").join(", ") || `inode ${inode}`;
 }
 
-function contentChanges(content: Readonly<Record<string, Difference>>): Change[] {
-  return Object.entries(content).map(([file, { then, now }]): Change => {
-    const path = ["content", file];
-    if (then && now) {
-      return { path, kind: "update", want: entryText(then, now), have: entryText(now, then) };
-    }
-    if (then) return { path, kind: "add", want: entryText(then, undefined) };
-    return { path, kind: "delete", have: now ? entryText(now, undefined) : "not verified" };
-  });
+/** More than that is one line: somebody swept through the folder. */
+const shownEntries = 20;
+
+function contentOf(differences: Downloaded["differences"]): Record<string, Difference> {
+  const all = [...differences].map(([path, { then, now }]): [string, Difference] => [
+    path,
+    {
+      ...(then ? { want: entryText(then, now) } : {}),
+      ...(now ? { have: entryText(now, then) } : {}),
+    },
+  ]);
+  const more = all.length - shownEntries;
+  return Object.fromEntries([
+    ...all.slice(0, shownEntries),
+    ...(more > 0 ? [["…", { want: "as put there", have: `${more} more entries differ` }]] : []),
+  ]);
 }
 
 /** The wants as the folder shows them. What is not visible on a host, such as addresses, is as wanted. */
-function seenConfig(
-  want: Want,
-  record: string | undefined,
-  differences: Iterable<[string, Difference]>,
-): Seen {
+function seenConfig(want: Want, { record, differences }: Downloaded): Seen {
   // A folder that we did not make, or not to the end.
-  if (record === undefined) return { ...want, content: { ".": {} } };
+  if (record === undefined) {
+    return { ...want, content: { ".": { want: "verified when it was put there", have: "not verified" } } };
+  }
   const put = JSON.parse(record) as Put;
   const { unpack: _unpack, ...rest } = want;
-  const content = Object.fromEntries(differences);
   return {
     ...rest,
     // An address that gives the name which stands there.
@@ -132,7 +155,7 @@ function seenConfig(
     owner: put.owner,
     mode: put.mode || want.mode,
     ...(put.unpack ? { unpack: put.unpack } : {}),
-    ...(Object.keys(content).length > 0 ? { content } : {}),
+    ...(differences.size > 0 ? { content: contentOf(differences) } : {}),
   };
 }
 
@@ -160,32 +183,30 @@ export const download = defineResource({
       downloaded({
         folder: downloadFolder(want),
         record: recordFile(want),
-        unfinished: [stagingFolder(want), archiveFolder(want)],
+        unfinished: [stagingFolder(want), archiveFile(want)],
         items: item(want, ""),
       }),
     );
     const status = {
+      placed: seen.present,
       otherGenerations: Object.fromEntries(
         [...seen.others].map(([name, bytes]) => [name, { bytes, used: seen.owned.has(item(want, name)) }]),
       ),
     };
-    if (seen.present) return { config: seenConfig(want, seen.record, seen.differences), status };
-    // What was begun is ours to take away.
-    const { name, directory } = want;
-    return seen.unfinished > 0 ? { config: { name, directory }, status } : undefined;
+    if (seen.present) return { config: seenConfig(want, seen), status };
+    // What was begun, or kept for a repair, is ours to take away.
+    const gone: Seen = { ...want, content: { ".": { want: "the folder" } } };
+    return seen.unfinished > 0 ? { config: gone, status } : undefined;
   },
 
-  diff(want, have: Seen) {
-    const keys = [...new Set([...Object.keys(want), ...Object.keys(have)])].filter(
-      (key) => key !== "content",
-    );
-    const changes = keys.flatMap((key): Change[] => {
-      const [w, h] = [want[key as keyof Want], have[key as keyof Want]];
-      if (JSON.stringify(w) === JSON.stringify(h)) return [];
-      const kind = w === undefined ? "delete" : h === undefined ? "add" : "update";
-      return [{ path: [key], kind, want: w, have: h }];
-    });
-    return [...changes, ...contentChanges(have.content ?? {})];
+  diff(want, { content = {}, ...have }: Seen) {
+    const keys = [...new Set([...Object.keys(want), ...Object.keys(have)])] as (keyof Want)[];
+    return [
+      ...keys
+        .filter((key) => JSON.stringify(want[key]) !== JSON.stringify(have[key]))
+        .map((key) => change([key], want[key], have[key])),
+      ...Object.entries(content).map(([file, entry]) => change(["content", file], entry.want, entry.have)),
+    ];
   },
 
   *apply(want) {
@@ -201,23 +222,30 @@ export const download = defineResource({
   },
 
   *remove({ status }, { last }) {
-    if (last)
-      yield* removal(last, (status?.otherGenerations ?? {}) as Readonly<Record<string, { used: boolean }>>);
+    if (last) yield* removal(last, status as unknown as Status);
   },
 });
 
+const change = (path: Path, want: unknown, have: unknown): Change => ({
+  path,
+  kind: want === undefined ? "delete" : have === undefined ? "add" : "update",
+  want,
+  have,
+});
+
 /** Another generation in use makes this one the previous, which stays; older ones go. Otherwise all of it goes. */
-function* removal(it: Want, others: Readonly<Record<string, { used: boolean }>>): Generator<Step> {
-  const replaced = Object.values(others).some(({ used }) => used);
-  const unused = Object.keys(others).filter((name) => !others[name]?.used);
-  const generations = [...unused, ...(replaced ? [] : [it.sha256.slice(0, 12)])];
+function* removal(it: Want, { placed, otherGenerations }: Status): Generator<Step> {
+  const others = Object.entries(otherGenerations);
+  const replaced = others.some(([, { used }]) => used);
+  const unused = others.filter(([, { used }]) => !used).map(([name]) => name);
+  const generations = [...unused, ...(replaced && placed ? [] : [it.sha256.slice(0, 12)])];
   if (!replaced) yield stopLong(workName(it));
   if (generations.length === 0) return;
   const doomed = generations.flatMap((name) => {
     const at = { ...it, sha256: name };
-    return [downloadFolder(at), recordFile(at), archiveFolder(at), stagingFolder(at)];
+    return [downloadFolder(at), recordFile(at), archiveFile(at), stagingFolder(at)];
   });
-  const folders = [downloadFolder, recordFile, archiveFolder, stagingFolder].map((place) =>
+  const folders = [downloadFolder, recordFile, archiveFile, stagingFolder].map((place) =>
     place(it).replace(/\/[^/]+$/, ""),
   );
   yield run(

@@ -36,7 +36,7 @@ export const recordFile = (it: DownloadPlace): string => place(it, ".verified/")
 export const stagingFolder = (it: DownloadPlace): string => place(it, ".partial/");
 
 /** The archive that was unpacked: kept, so that a repair needs no vendor's server. */
-export const archiveFolder = (it: DownloadPlace): string => place(it, ".archives/");
+export const archiveFile = (it: DownloadPlace): string => place(it, ".archives/");
 
 /** Name of the background work; two downloads never share it. */
 export function workName({ name, directory = DOWNLOADS }: DownloadPlace): string {

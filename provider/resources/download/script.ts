@@ -1,7 +1,7 @@
 import { listing } from "#facts/downloads.ts";
 import { type Fetch, fetchScript, lines } from "#provider/fetch.ts";
 import { type Command, sh } from "#transport/command.ts";
-import { archiveFolder, downloadFolder, fileName, recordFile, stagingFolder } from "./places.ts";
+import { archiveFile, downloadFolder, fileName, recordFile, stagingFolder } from "./places.ts";
 
 /** What is to be put in place, and how. */
 export interface Artifact {
@@ -63,14 +63,14 @@ export function downloadScript(it: Artifact, record: string): Command {
   const urls = [it.url, ...it.mirrors];
   const staging = stagingFolder(it);
   const folder = downloadFolder(it);
-  const archive = `${archiveFolder(it)}/${file}`;
+  const archive = archiveFile(it);
   const to = it.unpack ? archive : `${staging}/tree/${file}`;
-  const fetch: Fetch = { label: file, to, partial: `${staging}/${file}`, sha256: it.sha256, urls };
+  const fetch: Fetch = { label: file, to, partial: `${staging}/partial`, sha256: it.sha256, urls };
   const fetched = it.unpack ? unpack(it.unpack, archive) : sh`chmod ${it.mode} -- ${to} || exit 1`;
   // A file that is right and stands there with another mode, say, need not come again.
   const before = it.unpack
     ? helped(file)
-    : sh`[ ! -f ${`${folder}/${file}`} ] || [ "$(sum ${`${folder}/${file}`})" != ${it.sha256} ] || cp -- ${`${folder}/${file}`} ${to} || exit 1`;
+    : sh`[ ! -f ${`${folder}/${file}`} ] || [ "$(sum ${`${folder}/${file}`})" != ${it.sha256} ] || ln -- ${`${folder}/${file}`} ${to} || exit 1`;
   return fetchScript({
     folder: staging,
     prepare: sh`staging=${staging} folder=${folder} record=${recordFile(it)}

@@ -67,11 +67,13 @@ test("the token travels on stdin and another one does not begin the work anew", 
   expect([other.key, other.name, other.script]).toEqual([step.key, step.name, step.script]);
 });
 
-test("two models have work of different names", () => {
+test("two models, and two choices of files of one, have work of different names; two revisions do not", () => {
   const name = (more: object) =>
     longStep(modelFiles.apply({ ...want, ...more }, undefined, nothingBefore)).name;
   expect(name({ name: "a/b" })).not.toBe(name({ name: "a-b" }));
   expect(name({ name: "x".repeat(200) }).length).toBeLessThan(100);
+  expect(name({ files: { "w.gguf": hash("a") } })).not.toBe(name({ files: { "v.gguf": hash("b") } }));
+  expect(name({ revision: "4567def" })).toBe(name({}));
 });
 
 test("files outlive their resource unless they are to be purged, and what was there before stays anyway", () => {

@@ -133,9 +133,13 @@ export const modelFiles = defineResource({
   },
 });
 
-/** Two models never share it, and a person can tell which it is. */
-function slug({ name, directory }: Want): string {
-  const hash = createHash("sha256").update(`${directory}/${name}`).digest("hex").slice(0, 8);
+/**
+ * Two models never share it, nor two choices of files of one, which would stop each other's work; another revision of the
+ * same files does. A person can tell which it is.
+ */
+function slug({ name, directory, files }: Want): string {
+  const all = JSON.stringify([directory, name, ...Object.keys(files).sort()]);
+  const hash = createHash("sha256").update(all).digest("hex").slice(0, 8);
   return `${name.replaceAll(/[^\w]+/g, "-").slice(0, 60)}-${hash}`;
 }
 
