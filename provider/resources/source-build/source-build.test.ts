@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { downloaded } from "#facts/downloads.ts";
 import { compare, pathText } from "#provider/compare.ts";
+import { differ } from "#provider/differ.ts";
 import type { Observation } from "#provider/resource.ts";
 import { type LongStep, type Step, shown } from "#provider/step.ts";
 import { fakeHost } from "#transport/fake.ts";
@@ -32,6 +33,7 @@ test("what was built is in sync; other builds are shown, not compared", async ()
   const seen = await observe(...here, "generation\told\t12", "generation\tolder\t9", owner);
   expect(changes(seen)).toEqual([]);
   expect(seen?.status).toEqual({
+    placed: true,
     otherBuilds: { old: { bytes: 12, used: true }, older: { bytes: 9, used: false } },
   });
 });
@@ -63,7 +65,9 @@ test("a folder that somebody else put there is not taken for a build", async () 
 
 test("no build at all is absent; one that was begun is ours to take away", async () => {
   expect(await observe("unfinished\t0")).toBeUndefined();
-  expect((await observe("unfinished\t4096"))?.config).toEqual({ name: "llama.cpp", directory: BUILDS });
+  const begun = await observe("unfinished\t4096");
+  expect(changes(begun)).toEqual(['content["."]: not built to the end']);
+  expect(begun?.status).toMatchObject({ placed: false });
 });
 
 test.each([
@@ -75,7 +79,10 @@ test.each([
   const other = { ...want, ...change };
   expect(buildFolder(other)).toMatch(/^\/var\/lib\/gpu-hosts\/builds\/llama\.cpp\/[0-9a-f]{12}$/);
   expect(buildFolder(other)).not.toBe(buildFolder(want));
-  for (const key of Object.keys(change)) expect(sourceBuild.identity).toContain(key);
+  const olds = { host: "rack1", inputs: want, applied: want };
+  expect(differ(sourceBuild, olds, { host: "rack1", inputs: other })).toMatchObject(
+    Object.keys(change).map((key) => ({ key, replaces: true })),
+  );
   expect(sourceBuild.deleteBeforeReplace).toBe(false);
 });
 
@@ -96,7 +103,7 @@ test.each<[string, Record<string, { used: boolean }>, string[], string[]]>([
     [generation, "new"],
   ],
 ])("a build that leaves: %s", (_what, otherBuilds, gone, stay) => {
-  const removed = steps(sourceBuild.remove({ config: want, status: { otherBuilds } }, context));
+  const removed = steps(sourceBuild.remove({ config: want, status: { placed: true, otherBuilds } }, context));
   const text = removed.map((step) => (step.kind === "run" ? step.command.text : "")).join("\n");
   for (const name of gone) expect(text).toContain(`${BUILDS}/llama.cpp/${name}`);
   for (const name of stay) expect(text).not.toContain(`${BUILDS}/llama.cpp/${name}`);

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { downloaded } from "#facts/downloads.ts";
+import { type Downloaded, downloaded } from "#facts/downloads.ts";
 import { HostResource, type ResourceArgs } from "#provider/client.ts";
 import { type Change, defineResource } from "#provider/resource.ts";
 import { long, run, stopLong } from "#provider/step.ts";
@@ -52,6 +52,23 @@ const placeOf = ({ name, source, targets, ...rest }: Partial<Want>): BuildPlace 
     ? undefined
     : { ...rest, name, source, targets };
 
+/** Entries that are not as they were built, in few words. */
+function contentOf({ record, differences }: Downloaded): Readonly<Record<string, string>> {
+  if (record === undefined) return { ".": "not built by gpu-hosts" };
+  const words = [...differences].map(([path, { then, now }]) => {
+    return [path, then && now ? "changed after it was built" : now ? "put there by hand" : "missing"];
+  });
+  return Object.fromEntries(words);
+}
+
+/** What is shown beside the configuration. */
+interface Status {
+  /** Whether the folder is there, and not only what was begun. */
+  readonly placed: boolean;
+  /** Generation → bytes on disk, and whether some resource is its owner. */
+  readonly otherBuilds: Readonly<Record<string, { readonly bytes: number; readonly used: boolean }>>;
+}
+
 const itemOf = ({ name, directory = BUILDS }: Pick<BuildPlace, "name" | "directory">, generation: string) =>
   `build ${directory}/${name}/${generation}`;
 
@@ -90,26 +107,21 @@ export const sourceBuild = defineResource({
     const others = [...seen.others].map(([generation, bytes]) => {
       return [generation, { bytes, used: seen.owned.has(itemOf(want, generation)) }] as const;
     });
-    const status = { otherBuilds: Object.fromEntries(others) };
-    if (!seen.present) {
-      // What was begun is ours to take away.
-      const { name, directory } = want;
-      return seen.unfinished > 0 ? { config: { name, directory }, status } : undefined;
-    }
-    const changed = [...seen.differences].map(([path, { then, now }]) => {
-      return [path, then && now ? "changed after it was built" : now ? "put there by hand" : "missing"];
-    });
-    const content =
-      seen.record === undefined ? { ".": "not built by gpu-hosts" } : Object.fromEntries(changed);
+    const status = { placed: seen.present, otherBuilds: Object.fromEntries(others) };
+    // What was begun is ours to take away.
+    if (!seen.present && seen.unfinished === 0) return undefined;
+    const content = seen.present ? contentOf(seen) : { ".": "not built to the end" };
     const config: Seen = { ...want, ...(Object.keys(content).length > 0 ? { content } : {}) };
     return { config, status };
   },
 
-  diff(want, have: Seen) {
-    const absent = (Object.keys(want) as (keyof Want)[]).filter((key) => have[key] === undefined);
+  diff(want, { content = {}, ...have }: Seen) {
+    const keys = [...new Set([...Object.keys(want), ...Object.keys(have)])] as (keyof Want)[];
     return [
-      ...absent.map((key): Change => ({ path: [key], kind: "add", want: want[key] })),
-      ...Object.entries(have.content ?? {}).map(
+      ...keys
+        .filter((key) => JSON.stringify(want[key]) !== JSON.stringify(have[key]))
+        .map((key): Change => ({ path: [key], kind: "update", want: want[key], have: have[key] })),
+      ...Object.entries(content).map(
         ([path, seen]): Change => ({ path: ["content", path], kind: "update", want: "as built", have: seen }),
       ),
     ];
@@ -127,11 +139,12 @@ export const sourceBuild = defineResource({
 
   *remove({ status }, { last }) {
     if (!last) return;
-    const others = Object.entries((status?.otherBuilds ?? {}) as Record<string, { used: boolean }>);
+    const { placed, otherBuilds } = status as unknown as Status;
+    const others = Object.entries(otherBuilds);
     // Another build in use makes this one the previous, which stays; older ones go. Otherwise all of it goes.
     const replaced = others.some(([, { used }]) => used);
     const unused = others.filter(([, { used }]) => !used).map(([generation]) => generation);
-    const gone = [...unused, ...(replaced ? [] : [generationOf(last)])];
+    const gone = [...unused, ...(replaced && placed ? [] : [generationOf(last)])];
     if (!replaced) yield stopLong(workName(last));
     if (gone.length === 0) return;
     const { paths, parents } = traces(last, gone);
