@@ -18,8 +18,8 @@ candidates() {
   if [ -n "${GPU_HOSTS_BUILD:-}" ]; then
     echo "$GPU_HOSTS_BUILD/$1"
   else
-    command -v "$1"
-    ls /usr/libexec/*/llama/bin/"$1" 2>/dev/null
+    command -v "$1" || :
+    echo /usr/libexec/*/llama/bin/"$1"
   fi
 }
 # Renamed in June 2026.

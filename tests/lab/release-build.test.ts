@@ -122,9 +122,19 @@ describeLab("llama.cpp from release archives", () => {
     ok(await script("drift", "lab"));
   });
 
+  test("the distribution's packages take over, and nothing of the release stays", async () => {
+    await stack.configure();
+    ok(await script("up", "lab", "--yes"));
+    expect((await stack.ask()).status).toBe(200);
+    const [server, rpc] = await running();
+    expect(server?.program).toBe("/usr/bin/llama-server");
+    expect(rpc?.program).toMatch(/^\/usr\/libexec\/.*\/ggml-rpc-server$/);
+    for (const on of [leader, worker]) expect(await on("ls /var/lib/gpu-hosts")).not.toContain("downloads");
+    ok(await script("drift", "lab"));
+  });
+
   test("destroy leaves the hosts as they were found", async () => {
     ok(await stack.workspace.pulumi("destroy", "--yes", "--stack", "lab"));
     expect(await leader(traces)).toBe(bare);
-    expect(await worker("ls /var/lib/gpu-hosts/downloads 2>/dev/null || true")).toBe("");
   });
 });
