@@ -307,3 +307,20 @@ test.each<[string, object, string[]]>([
 ])("%s: the lines are right", (_what, changes, expected) => {
   expect(service(changes)).toEqual(expected);
 });
+
+test("auto goes by what the inventory records, and a variant that a driver cannot run is refused", () => {
+  const gpus = [{ model: "NVIDIA L4", computeCapability: "8.9" }];
+  const known = {
+    rack1: { ...hosts.rack1, gpus: [] },
+    rack2: { ...hosts.rack2, gpus, driver: "570.172.08" },
+  };
+  const of = (changes: object) =>
+    refused({ hosts: known, services: { big: { ...big, ...release({ variant: "auto", ...changes }) } } });
+  expect(of({})).toEqual([
+    `services.big.build.release.archives: holds no archive of b2 for cuda-12 on x64, which rack2 needs; ${pin}`,
+  ]);
+  expect(of({ variants: { rack2: "cuda-13.4" } })).toEqual([
+    "services.big.build.release.variants.rack2: does not run on rack2: CUDA 13 needs driver 580 or newer, and it has 570.172.08",
+  ]);
+  expect(of({ variants: { rack2: "cpu" } })).toEqual([]);
+});
