@@ -11,7 +11,7 @@ export interface ServingHost {
   readonly groupAddress: string;
   /** What the inventory records of it. */
   readonly record: MachineRecord;
-  /** What must be in place before a service is put on it; nothing where another stack manages its base. */
+  /** What must be in place before a service is put on it. */
   readonly base: readonly pulumi.Resource[];
 }
 

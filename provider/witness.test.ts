@@ -35,6 +35,7 @@ function runtime(reaches: Record<string, Reach>, signal = new AbortController().
     inventory: { hosts: hosts.parse({ rack1: entry, rack2: entry }), credentials: {} },
     refreshBeforeUpdate: false,
     signal,
+    operator: "ops@desk",
     holder: "test",
     reach: async (name) => reaches[name] ?? expect.fail(`${name} was asked`),
     log: async () => undefined,

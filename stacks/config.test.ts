@@ -94,6 +94,30 @@ test.each<[string, { [key: string]: unknown }, string[]]>([
     ["base.extraCommands.nas: is no host of gpuhost:hosts; known here: rack1, rack2"],
   ],
   [
+    "openings where they would not be made, or twice",
+    {
+      hosts: { rack1: linux("10.0.0.11"), rack2: { ...linux("10.0.0.12"), base: false } },
+      services: { chat: { ...big, leader: "rack1", workers: [] } },
+      base: { openings: { nas: [], rack1: [{ port: 22 }, { port: 8080 }], rack2: [{ port: 9000 }] } },
+    },
+    [
+      "base.openings.nas: is no host of gpuhost:hosts; known here: rack1, rack2",
+      "base.openings.rack2: rack2 has `base: false`; write this in the stack that has its base",
+      "base.openings.rack1[0].port: port 22 on rack1 is taken by SSH (hosts.rack1.port)",
+      "services.chat.port: port 8080 on rack1 is taken by base.openings.rack1[1]; choose another",
+    ],
+  ],
+  [
+    "a machine's old and new name in the run that renames it",
+    {
+      hosts: { rack1: { ...linux("10.0.0.11"), retire: true }, one: linux("10.0.0.11") },
+      services: { chat: { ...big, leader: "rack1", workers: [] } },
+    },
+    [
+      "services.chat.leader: rack1 is being retired; take it out of the service, or take out hosts.rack1.retire",
+    ],
+  ],
+  [
     "one machine under two names",
     { hosts: { rack1: linux("10.0.0.11"), one: linux("10.0.0.11") } },
     ["hosts.one.address: is the same machine as rack1; give a machine one name"],

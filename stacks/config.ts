@@ -48,6 +48,15 @@ const extraCommand = z.strictObject({
   triggers: z.array(z.string()).default([]).describe("Values whose change runs the command again."),
 });
 
+const opening = z.strictObject({
+  port: z.int().min(1).max(65535).describe("TCP port."),
+  from: z
+    .union([z.literal("any"), z.array(z.string())], 'must be "any" or a list of addresses and networks')
+    .default("any")
+    .describe("Addresses and networks that may connect, or `any`; an empty list: only the machine itself."),
+  why: z.string().default("").describe("What listens there, shown beside the rule."),
+});
+
 const base = z
   .strictObject({
     packages: z
@@ -59,6 +68,12 @@ const base = z
       .default(["nvidia-", "libnvidia-", "cuda-", "libcuda", "llama.cpp", "libllama", "libggml"])
       .describe(
         "Beginnings of package names that unattended-upgrades leaves alone, as it would restart what serves.",
+      ),
+    openings: z
+      .record(hostName, z.array(opening))
+      .default({})
+      .describe(
+        "Ports by machine that its firewall guards beside those of this stack's services: those of a second stack on it, say.",
       ),
     extraCommands: z
       .record(hostName, z.array(extraCommand))
@@ -205,12 +220,14 @@ export function parseConfiguration(raw: RawConfiguration, stack = "STACK"): Conf
     ...refresh.problems,
     ...strangers("credentials", keysOf(raw.credentials), names),
     ...strangers("base.extraCommands", keysOf(common.value?.extraCommands), names),
+    ...strangers("base.openings", keysOf(common.value?.openings), names),
     ...engineProblems(services.values, stack, hosts.values),
   ];
   const across = topologyProblems({
     names,
     hosts: hosts.values,
     placements: placements(raw.services, services),
+    ...(common.value ? { base: common.value } : {}),
   });
   const told = new Set(own.map(({ path }) => pathText(path)));
   const problems = [...own, ...across.filter(({ path }) => !told.has(pathText(path)))];

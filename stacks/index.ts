@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { LinuxHost } from "#components/linux-host/linux-host.ts";
+import { LinuxGuest, LinuxHost } from "#components/linux-host/linux-host.ts";
 import { Llamacpp } from "#components/llamacpp/llamacpp.ts";
 import type { EngineArgs, ServedModel, ServingHost } from "#components/serving-host.ts";
 import { type Announced, announceOutages } from "./announce.ts";
@@ -12,6 +12,7 @@ import {
   type RawConfiguration,
   type Service,
 } from "./config.ts";
+import { askedOfOthers } from "./guests.ts";
 import { curlLine } from "./outputs.ts";
 import { groupAddress, openings } from "./topology.ts";
 
@@ -36,25 +37,20 @@ function readConfiguration(): Configuration {
 function declareHosts({ hosts, credentials, services, base }: Configuration): Record<string, ServingHost> {
   const placements = Object.entries(services).map(([name, service]) => [name, placement(service)] as const);
   const open = openings({ hosts, placements: Object.fromEntries(placements) });
+  for (const line of askedOfOthers(hosts, open)) void pulumi.log.warn(line);
   const serving: Record<string, ServingHost> = {};
   for (const [name, entry] of Object.entries(hosts)) {
     if (entry.retire) continue;
     const args = {
       packages: base.packages,
       heldPackages: base.heldPackages,
-      openings: open[name] ?? [],
+      openings: [...(open[name] ?? []), ...(base.openings[name] ?? [])],
       extraCommands: base.extraCommands[name] ?? [],
       login: { ...entry, ...credentials[name] },
     };
-    const parts = entry.base ? new LinuxHost(name, args).parts : [];
+    const { parts } = entry.base ? new LinuxHost(name, args) : new LinuxGuest(name);
     const { address } = entry;
-    serving[name] = {
-      name,
-      address,
-      groupAddress: groupAddress(entry),
-      record: entry,
-      base: parts,
-    };
+    serving[name] = { name, address, groupAddress: groupAddress(entry), record: entry, base: parts };
   }
   return serving;
 }

@@ -10,6 +10,8 @@ export interface Place {
   readonly port: number;
   readonly groupAddress?: string | undefined;
   readonly retire?: true | "gone" | undefined;
+  /** Whether this stack has its base; another one may. @default true */
+  readonly base?: boolean;
 }
 
 export interface Topology {
@@ -18,6 +20,11 @@ export interface Topology {
   readonly hosts: Readonly<Record<string, Place>>;
   /** What each service takes up, by its name. */
   readonly placements: Readonly<Record<string, Placement>>;
+  /** What else the base of single machines has, by their names. */
+  readonly base?: {
+    readonly openings: Readonly<Record<string, readonly { readonly port: number }[]>>;
+    readonly extraCommands: Readonly<Record<string, unknown>>;
+  };
 }
 
 /** Address that the other machines of a stack use for one. */
@@ -93,11 +100,32 @@ function doubles({ hosts }: Topology): Problem[] {
   });
 }
 
-function portClashes({ names, hosts, placements }: Topology): Problem[] {
+/** What is written for the base of a machine whose base another stack has would never be done. */
+function baseProblems({ hosts, base }: Topology): Problem[] {
+  return Object.entries({ openings: base?.openings, extraCommands: base?.extraCommands }).flatMap(
+    ([key, map]) =>
+      Object.keys(map ?? {})
+        .filter((name) => hosts[name]?.base === false)
+        .map((name) => ({
+          path: ["base", key, name],
+          text: `${name} has \`base: false\`; write this in the stack that has its base`,
+        })),
+  );
+}
+
+function portClashes({ names, hosts, placements, base }: Topology): Problem[] {
   const taken = new Map(
     Object.entries(hosts).map(([name, { port }]) => [`${name} ${port}`, `SSH (hosts.${name}.port)`]),
   );
-  return Object.entries(placements).flatMap(([service, { exposures }]) =>
+  const openings = Object.entries(base?.openings ?? {}).flatMap(([host, all]) =>
+    all.flatMap(({ port }, i) => {
+      const holder = taken.get(`${host} ${port}`);
+      if (!holder) taken.set(`${host} ${port}`, `base.openings.${host}[${i}]`);
+      const path = ["base", "openings", host, i, "port"];
+      return holder ? [{ path, text: `port ${port} on ${host} is taken by ${holder}` }] : [];
+    }),
+  );
+  const exposures = Object.entries(placements).flatMap(([service, { exposures }]) =>
     exposures.flatMap(({ host, port, path, what }) => {
       if (!names.includes(host) || hosts[host]?.retire) return [];
       const holder = taken.get(`${host} ${port}`);
@@ -109,6 +137,7 @@ function portClashes({ names, hosts, placements }: Topology): Problem[] {
         : [];
     }),
   );
+  return [...openings, ...exposures];
 }
 
 /** A machine has one version of a package, whoever asks for it. */
@@ -135,6 +164,7 @@ export function topologyProblems(topology: Topology): Problem[] {
   ]);
   return [
     ...doubles(topology),
+    ...baseProblems(topology),
     ...perService.filter((found) => found !== undefined),
     ...portClashes(topology),
     ...versionClashes(topology),

@@ -29,7 +29,13 @@ export const hostEntry = z.strictObject({
     .boolean()
     .default(true)
     .describe(
-      "Manage base packages and firewall. Set false in a second stack on the same machine: they have one owner.",
+      "Manage system files and firewall. Set false in a second stack on the same machine: they have one owner, whose base.openings then guards the ports of both.",
+    ),
+  takeOver: z
+    .array(z.string().regex(/^[\w.-]+\/[\w.-]+$/, "must be project/stack, as the refusal names it"))
+    .optional()
+    .describe(
+      "Stacks that are no more, such as gpu-hosts/old: what the machine has as theirs becomes this stack's, to be put back as before them.",
     ),
   retire: z
     .union([z.literal(true), z.literal("gone")])

@@ -3,7 +3,7 @@ import type { Surroundings } from "./authentication.ts";
 import { targetOf } from "./connect.ts";
 import { HostError } from "./errors.ts";
 import type { Reach } from "./host.ts";
-import type { Inventory } from "./inventory.ts";
+import type { Credentials, HostEntry, Inventory } from "./inventory.ts";
 import type { OnWait } from "./line.ts";
 import { SshHost } from "./ssh-host.ts";
 
@@ -37,8 +37,9 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
     if (entry === undefined) throw unknown(name, Object.keys(inventory.hosts));
     const subject = { name, target: targetOf(entry) };
     const destination = { subject, entry, credentials: inventory.credentials[name], surroundings: around };
-    const host = open.get(name) ?? new SshHost(destination);
-    open.set(name, host);
+    const machine = wayTo(entry, inventory.credentials[name]);
+    const host = open.get(machine) ?? new SshHost(destination);
+    open.set(machine, host);
     return host;
   }
 
@@ -59,6 +60,15 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
       open.clear();
     },
   };
+}
+
+/**
+ * What leads to a machine. One that is being renamed (the old name retires, the new one is added in the same run) has two
+ * names, and still one gate and one lock.
+ */
+function wayTo(entry: HostEntry, credentials: Credentials | undefined): string {
+  const { retire: _, base: __, takeOver: ___, groupAddress: ____, ...way } = entry;
+  return JSON.stringify([Object.entries(way).sort(), credentials]);
 }
 
 function unknown(name: string, names: readonly string[]): Error {
