@@ -37,7 +37,7 @@ function knownState({ address, port }: SshServer, { type, blob }: ServerKey): Ke
 }
 
 /** How commands become root's. */
-export type RootAccess = "root login" | "sudo without a password" | "sudo with a password";
+type RootAccess = "root login" | "sudo without a password" | "sudo with a password";
 
 export type Met =
   | { readonly state: "read"; readonly access: RootAccess; readonly survey: Survey }

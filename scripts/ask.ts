@@ -6,29 +6,29 @@ export const hasTerminal = () => process.stdin.isTTY === true && process.stderr.
 
 /** The operator's line, trimmed; Ctrl-C and Ctrl-D reject. */
 export async function ask(question: string): Promise<string> {
-  return (await answered(question, process.stderr)).trim();
+  return (await answer(question, process.stderr)).trim();
 }
 
 /** The operator's line, not shown while it is typed. */
-export async function askHidden(question: string): Promise<string> {
-  process.stderr.write(question);
+export function askHidden(question: string): Promise<string> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  try {
-    return await answered("", nowhere);
-  } finally {
-    process.stderr.write("\n");
-  }
+  return answer(question, nowhere).finally(() => process.stderr.write("\n"));
 }
 
-async function answered(question: string, output: NodeJS.WritableStream): Promise<string> {
-  const lines = createInterface({ input: process.stdin, output, terminal: true });
-  const { promise, reject } = Promise.withResolvers<never>();
+/** @param echo where the keys show */
+async function answer(question: string, echo: NodeJS.WritableStream): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: echo, terminal: true });
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  lines.on("line", resolve);
   lines.on("SIGINT", () => reject(new Error("stopped by Ctrl-C; nothing was written")));
   lines.on("close", () => reject(new Error("no answer; nothing was written")));
+  // Only now: until the interface is there the terminal itself shows what is typed.
+  if (echo === process.stderr) lines.setPrompt(question);
+  else process.stderr.write(question);
+  lines.prompt();
   try {
-    return await Promise.race([lines.question(question), promise]);
+    return await promise;
   } finally {
-    promise.catch(() => undefined);
     lines.close();
   }
 }

@@ -52,6 +52,11 @@ export async function addHost(argv: readonly string[]): Promise<number> {
         `${target} calls itself ${survey.hostname}, which is no name for it: add -- --name NAME`,
       );
     refuseTaken(text, login, stack, name);
+    const twin = Object.entries(hostsIn(text)).find(([, host]) => host.hostKey === hostKey)?.[0];
+    if (twin !== undefined)
+      console.error(
+        `${twin} has the same host key: is it the same machine, or a copy that needs keys of its own?`,
+      );
     const same = await addressesOf(login.address);
     const added = newEntry({ login, hostKey, keyType: sight.key.type, identityFile, survey, same });
     writeStackFile(file, withHost(text, name, added));

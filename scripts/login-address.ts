@@ -21,8 +21,9 @@ export function parseLoginAddress(text: string): LoginAddress {
   const address = bracketed ?? named ?? place;
   if (bracketed !== undefined || (named === undefined && place.includes(":"))) {
     if (!isIPv6(address.replace(/%.*$/, ""))) throw wrong(`${address} is no IPv6 address`);
-  } else if (!/^[\w.-]+$/.test(address))
-    throw wrong("the address is missing or holds other signs than a name does");
+  } else if (address === "") throw wrong("the address is missing");
+  // Nothing that ssh could take for an option.
+  else if (!/^\w[\w.-]*$/.test(address)) throw wrong(`${address} is no name of a machine`);
   const port = digits === undefined ? 22 : Number(digits);
   if (port < 1 || port > 65535) throw wrong(`${digits} is no port`);
   return { user, address, port };
