@@ -28,6 +28,8 @@ export interface RunStep {
   readonly turn?: string;
   /** Run after a failure; its output is added to the error (a journal, say). */
   readonly explain?: Command;
+  /** What the operator does next when it failed; the last line of the error. @default to run `up` again */
+  readonly hint?: string;
 }
 
 /** Puts a file in place atomically. */
@@ -56,6 +58,8 @@ export interface WaitStep {
   /** @default 2 */
   readonly intervalSeconds?: number;
   readonly explain?: Command;
+  /** As {@link RunStep.hint}. */
+  readonly hint?: string;
 }
 
 /**

@@ -47,7 +47,7 @@ const selfOf = (runtime: Runtime, urn: string, { host, claimedAs }: Opened): Sel
   inherits: runtime.inventory.hosts[host]?.takeOver ?? [],
 });
 
-const title = (host: string, { target }: Machine, { definition, name }: Named) =>
+const title = (host: string, { target }: Pick<Machine, "target">, { definition, name }: Named) =>
   `${host} (${target}), ${definition.type} ${name}`;
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
@@ -55,7 +55,7 @@ const messageOf = (error: unknown) => (error instanceof Error ? error.message : 
 /** An error of a resource: host first, then resource, then what was tried and what came back. */
 function told(
   host: string,
-  machine: Machine,
+  machine: Pick<Machine, "target">,
   it: Named,
   error: unknown,
   mask: (text: string) => string,
@@ -184,9 +184,18 @@ async function preview(runtime: Runtime, it: Named, opened: Opened, last: Config
     last,
   };
   const mask = masker(config, secretPaths);
-  const { changes, steps, adopted, namesakes } = await plan(subject, reach.host).catch((error: unknown) => {
-    throw new Error(told(host, reach.host, it, error, mask), { cause: error });
+  const planned = await plan(subject, reach.host).catch((error: unknown) => {
+    const why = told(host, reach.host, it, error, mask);
+    // A host that will not be asked is told like one that is silent: it must not keep the others from their `up`.
+    if (!(error instanceof HostError)) throw new Error(why, { cause: error });
+    return why;
   });
+  if (typeof planned === "string") {
+    await runtime.log(it.urn, "warning", `not compared with the host: ${planned}`);
+    runtime.writePlan({ ...entry, note: `not compared: ${planned}` });
+    return;
+  }
+  const { changes, steps, adopted, namesakes } = planned;
   await warnOfNamesakes(runtime, it.urn, host, namesakes);
   if (adopted.length > 0)
     await runtime.log(it.urn, "info", takeover({ host, adopted, changes, secretPaths, mask }));
@@ -202,8 +211,15 @@ async function preview(runtime: Runtime, it: Named, opened: Opened, last: Config
 async function reachToChange(runtime: Runtime, it: Named, host: string): Promise<Machine> {
   const reach = await runtime.reach(host, { withinSeconds: changeSeconds, urn: it.urn });
   if (reach.state === "reachable") return reach.host;
-  const why = reach.state === "absent" ? reach.reason : messageOf(reach.error);
-  throw new Error(`${it.definition.type} ${it.name} on ${host}: ${why}`);
+  throw reach.state === "absent"
+    ? new Error(`${it.definition.type} ${it.name} on ${host}: ${reach.reason}`)
+    : unreached(it, reach.error);
+}
+
+/** The error of a host that did not let us in, in the form of all others. */
+function unreached(it: Named, error: Error): Error {
+  if (!(error instanceof HostError)) return error;
+  return new Error(told(error.host, error, it, error, String), { cause: error });
 }
 
 async function bringAbout(
@@ -349,7 +365,7 @@ export async function remove(
   }
   const reach = await runtime.reach(host, { withinSeconds: changeSeconds, urn });
   if (reach.state === "absent") return;
-  if (reach.state === "unreachable") throw reach.error;
+  if (reach.state === "unreachable") throw unreached(it, reach.error);
   const last = opened.applied ?? opened.config;
   try {
     await dismantle(

@@ -16,12 +16,17 @@ export interface Stack {
 
 /** Reads state and configuration of a stack, both at once; every call of the CLI takes about half a second. */
 export async function readStack(stack: string): Promise<Stack> {
-  const project = projectOf(stack);
-  const [exported, config] = await Promise.all([
-    pulumi(project, ["stack", "export", "--show-secrets", "--stack", stack]),
-    pulumi(project, ["config", "--json", "--show-secrets", "--stack", stack]),
+  const [exported, raw] = await Promise.all([
+    pulumi(projectOf(stack), ["stack", "export", "--show-secrets", "--stack", stack]),
+    readConfiguration(stack),
   ]);
-  return { exported: JSON.parse(exported), raw: rawConfiguration(JSON.parse(config)) };
+  return { exported: JSON.parse(exported), raw };
+}
+
+/** Reads the configuration alone. */
+export async function readConfiguration(stack: string): Promise<RawConfiguration> {
+  const config = await pulumi(projectOf(stack), ["config", "--json", "--show-secrets", "--stack", stack]);
+  return rawConfiguration(JSON.parse(config));
 }
 
 /** The keys of ours out of `pulumi config --json`. */

@@ -76,7 +76,7 @@ test.each<[string, { [key: string]: unknown }, string[]]>([
   [
     "a wrong type",
     { hosts: { rack1: { ...linux("10.0.0.11"), port: "22" } } },
-    ["hosts.rack1.port: must be a number, is a text"],
+    ["hosts.rack1.port: must be a number, is a text; write it without quotes"],
   ],
   [
     "a number where YAML needs quotes",
@@ -314,7 +314,7 @@ test("all problems come at once, also across hosts of a service that is wrong in
     "hosts.Bad: a host name is lower case letters, digits and inner hyphens",
     'hosts.Bad.platform: is missing; it must be "linux"',
     "hosts.Bad.address: is missing: DNS name, IPv4 or IPv6 address that your machine reaches over SSH.",
-    "services.big.port: must be a number, is a text",
+    "services.big.port: must be a number, is a text; write it without quotes",
     "services.big.workers[0]: rakc2 is no host of gpuhost:hosts; did you mean rack2?",
   ]);
 });
@@ -343,4 +343,14 @@ test("the machines of a group need IPv4 addresses", () => {
   ]);
   const cured = { ...named, rack2: { ...named.rack2, groupAddress: "10.0.0.12" } };
   expect(refused({ hosts: cured, services: { big } })).toEqual([]);
+});
+
+test("a key of ours that is misspelt or in the wrong namespace is refused, others' keys are not", () => {
+  const raw = { ...nothing, hosts, services: { big } };
+  const keys = ["gpuhost:hosts", "gpu-hosts:servces", "gpuhost:services", "aws:region", "gpu-hosts:base"];
+  expect(() => parseConfiguration(raw, keys)).toThrow(
+    "gpu-hosts:servces: is not a known key; did you mean gpu-hosts:services?\n" +
+      "  gpuhost:services: is not a known key; did you mean gpu-hosts:services?",
+  );
+  expect(parseConfiguration(raw, ["gpuhost:hosts", "aws:region"]).services).toHaveProperty("big");
 });

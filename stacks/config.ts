@@ -111,6 +111,18 @@ export const namespaces: Readonly<Record<keyof Configuration, string>> = {
   base: "gpu-hosts",
 };
 
+/**
+ * Keys of ours in the stack file, `<namespace>:<key>`, that mean nothing: a misspelt `services` would be no services at all,
+ * and the next `up` would take down what runs. Keys of other namespaces are none of our business.
+ */
+function strangeKeys(keys: readonly string[]): Problem[] {
+  const known = Object.entries(namespaces).map(([key, namespace]) => `${namespace}:${key}`);
+  const ours = new Set(Object.values(namespaces));
+  return keys
+    .filter((key) => ours.has(key.slice(0, key.indexOf(":"))) && !known.includes(key))
+    .map((key) => ({ path: [key], text: `is not a known key${suggestion(key, known)}` }));
+}
+
 /** The stack file cannot be used; the message has one line for each problem. */
 export class ConfigurationError extends Error {
   override name = "ConfigurationError";
@@ -194,8 +206,10 @@ const keysOf = (raw: unknown): string[] => (typeof raw === "object" && raw !== n
 /**
  * Checks a whole configuration, each value and the rules across hosts. Throws one ConfigurationError with every problem,
  * a line each, in the words of the stack file.
+ *
+ * @param keys all keys of the stack file with their namespace, so that one of ours that is misspelt is found
  */
-export function parseConfiguration(raw: RawConfiguration): Configuration {
+export function parseConfiguration(raw: RawConfiguration, keys: readonly string[] = []): Configuration {
   const hosts = entries<z.ZodType<HostEntry>>("hosts", raw.hosts, hostName, hostEntry);
   const secrets = entries("credentials", raw.credentials, z.string(), credentials);
   const services = entries("services", raw.services, serviceName, service);
@@ -204,6 +218,7 @@ export function parseConfiguration(raw: RawConfiguration): Configuration {
   const refresh = check(refreshBeforeUpdate, raw.refreshBeforeUpdate ?? false, ["refreshBeforeUpdate"]);
   const names = keysOf(raw.hosts);
   const own = [
+    ...strangeKeys(keys),
     ...hosts.problems,
     ...secrets.problems,
     ...services.problems,

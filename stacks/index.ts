@@ -26,7 +26,7 @@ function readConfiguration(): Configuration {
   const read = ([key, namespace]: [string, string]) => [key, new pulumi.Config(namespace).getObject(key)];
   const raw = Object.fromEntries(Object.entries(namespaces).map(read)) as RawConfiguration;
   try {
-    return parseConfiguration(raw);
+    return parseConfiguration(raw, Object.keys(pulumi.runtime.allConfig()));
   } catch (error) {
     // A stack trace tells an operator nothing.
     throw error instanceof ConfigurationError ? new pulumi.RunError(error.message) : error;
@@ -70,6 +70,9 @@ function declareServices({ services, mirrors }: Configuration, hosts: Record<str
   }
   return { services: served, ...keys };
 }
+
+// To each resource that failed the SDK adds an error with a stack trace of its own, which hides what the provider said.
+if (!process.env.DEBUG) Error.stackTraceLimit = 0;
 
 const configuration = readConfiguration();
 const outputs = declareServices(configuration, declareHosts(configuration));

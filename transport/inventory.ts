@@ -1,5 +1,6 @@
 import { isIPv6 } from "node:net";
 import { z } from "zod";
+import { machineFacts } from "./machine-facts.ts";
 
 /** A name or an address alone. A leading hyphen would be an option to the ssh command. */
 const isAddress = (text: string) => isIPv6(text) || /^[^\s:@/[\]-][^\s:@/[\]]*$/.test(text);
@@ -95,6 +96,7 @@ export const hostEntry = z.strictObject({
     .describe(
       "true: the next `up` removes our parts from the machine. gone: they are forgotten without contact. Then delete the entry.",
     ),
+  ...machineFacts.shape,
 });
 export type HostEntry = z.output<typeof hostEntry>;
 

@@ -135,6 +135,7 @@ export function createWorkspace(program?: string) {
 
   return {
     folder,
+    env,
     start,
     /** `pulumi` as an operator types it, any exit code. */
     pulumi: (...args: string[]) => start("pulumi", pulumiArgs(args)).ended,
