@@ -76,7 +76,7 @@ function declareServices({ services, mirrors }: Configuration, hosts: Record<str
 }
 
 // To each resource that failed the SDK adds an error with a stack trace of its own, which hides what the provider said.
-if (!process.env.DEBUG) Error.stackTraceLimit = 0;
+if (pulumi.runtime.hasEngine() && !process.env.DEBUG) Error.stackTraceLimit = 0;
 
 const configuration = readConfiguration();
 const outputs = declareServices(configuration, declareHosts(configuration));
