@@ -1,9 +1,8 @@
-import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { HostError } from "#transport/errors.ts";
 import type { Host, Reach } from "#transport/host.ts";
-import { judgeKey, type KeyVerdict, parseKnownHosts } from "#transport/host-key.ts";
+import { judgeKey, type KeyVerdict, knownHostsName, readKnownHosts } from "#transport/host-key.ts";
 import type { Credentials, HostEntry, Inventory } from "#transport/inventory.ts";
 import { type ServerKey, type SshServer, scanHostKey } from "#transport/scan-host-key.ts";
 import { withHosts } from "./hosts.ts";
@@ -25,14 +24,9 @@ export async function firstSight(server: SshServer, wanted?: string): Promise<Fi
 }
 
 function knownState({ address, port }: SshServer, { type, blob }: ServerKey): KeyVerdict["state"] {
-  let text: string;
-  try {
-    text = readFileSync(join(homedir(), ".ssh", "known_hosts"), "utf8");
-  } catch {
-    return "unknown";
-  }
+  const file = join(homedir(), ".ssh", "known_hosts");
   // A server has keys of several types; one of another type says nothing against this one.
-  const held = parseKnownHosts(text, address, port).filter((known) => known.type === type);
+  const held = readKnownHosts([file], knownHostsName(address, port)).filter((known) => known.type === type);
   return judgeKey(Buffer.from(blob, "base64"), held).state;
 }
 

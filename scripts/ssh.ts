@@ -21,12 +21,14 @@ await main("npm run ssh <stack> <host> [-- COMMAND …]", async () => {
   if (entry === undefined)
     throw new UsageError(`${stack} has no host ${name}; it has: ${Object.keys(hosts).join(", ") || "none"}`);
   const { hostKey } = entry;
-  const key = hostKey === undefined ? undefined : await pinnedKey(name, { ...entry, hostKey });
+  // A machine behind another shows us no key from here; the operator's known_hosts decides.
+  const direct = [entry.jump ?? []].flat().length === 0;
+  const key = hostKey === undefined || !direct ? undefined : await pinnedKey(name, { ...entry, hostKey });
 
   // Only its owner can look into a folder that mkdtemp makes.
   const folder = mkdtempSync(join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), "gpu-hosts-ssh-"));
   try {
-    const { args, files } = sshArguments(entry, { key, credentials: credentials[name], folder });
+    const { args, files } = sshArguments(entry, { key, credentials: credentials[name], hosts, folder });
     for (const [path, content] of Object.entries(files)) writeFileSync(path, content, { mode: 0o600 });
     return await ssh([...args, ...command]);
   } finally {
