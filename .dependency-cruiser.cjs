@@ -22,7 +22,10 @@ module.exports = {
     only("components/", "components/|provider/resources/|provider/client\\.ts|models/"),
     only("stacks/", "stacks/|components/|transport/inventory\\.ts|models/"),
     only("checks/", "checks/|provider/|facts/|transport/|models/"),
-    only("scripts/", "scripts/|checks/|stacks/config\\.ts|toolchain/|transport/inventory\\.ts|tests/lab/"),
+    only(
+      "scripts/",
+      "scripts/|checks/|stacks/(config|pins)\\.ts|toolchain/|transport/inventory\\.ts|tests/lab/",
+    ),
     only("toolchain/", "toolchain/"),
     {
       name: "one-resource-knows-no-other",

@@ -1,12 +1,10 @@
-import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { HostError } from "#transport/errors.ts";
-import type { Host, Reach } from "#transport/host.ts";
-import { judgeKey, type KeyVerdict, parseKnownHosts } from "#transport/host-key.ts";
+import { judgeKey, type KeyVerdict, knownHostsName, readKnownHosts } from "#transport/host-key.ts";
 import type { Credentials, HostEntry, Inventory } from "#transport/inventory.ts";
 import { type ServerKey, type SshServer, scanHostKey } from "#transport/scan-host-key.ts";
-import { withHosts } from "./hosts.ts";
+import { reachable, withHosts } from "./hosts.ts";
 import { type Survey, survey } from "./survey.ts";
 
 /** What a machine shows before anybody logs in. */
@@ -25,14 +23,9 @@ export async function firstSight(server: SshServer, wanted?: string): Promise<Fi
 }
 
 function knownState({ address, port }: SshServer, { type, blob }: ServerKey): KeyVerdict["state"] {
-  let text: string;
-  try {
-    text = readFileSync(join(homedir(), ".ssh", "known_hosts"), "utf8");
-  } catch {
-    return "unknown";
-  }
   // A server has keys of several types; one of another type says nothing against this one.
-  const held = parseKnownHosts(text, address, port).filter((known) => known.type === type);
+  const files = [join(homedir(), ".ssh", "known_hosts")];
+  const held = readKnownHosts(files, knownHostsName(address, port)).filter((known) => known.type === type);
   return judgeKey(Buffer.from(blob, "base64"), held).state;
 }
 
@@ -69,13 +62,6 @@ export function surveyAll(
     const read = names.map(async (name) => [name, await one(name).catch((error: Error) => error)] as const);
     return Object.fromEntries(await Promise.all(read));
   });
-}
-
-async function reachable(reach: (name: string) => Promise<Reach>, name: string): Promise<Host> {
-  const reached = await reach(name);
-  if (reached.state === "unreachable") throw reached.error;
-  if (reached.state === "absent") throw new Error(reached.reason);
-  return reached.host;
 }
 
 function accessOf({ user }: HostEntry, { sudoPassword }: Credentials): RootAccess {

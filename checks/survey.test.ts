@@ -50,6 +50,7 @@ test("the driver is asked first; a GPU that shares the main memory has none of i
     "1, GPU-2, NVIDIA GB10, 580.95.05, [N/A], [N/A], 0, 40, 12.1\n",
   ].join("\n");
   const { facts, gpuTrouble } = await survey(fakeHost({ ...answers, [gpus.command.text]: stdout }));
+  expect(facts.driver).toBe("580.95.05");
   expect(facts.gpus).toEqual([
     { model: "NVIDIA H200", memoryGiB: 140.4, computeCapability: "9.0", uuid: "GPU-1" },
     { model: "NVIDIA GB10", computeCapability: "12.1", uuid: "GPU-2" },

@@ -46,6 +46,7 @@ export async function survey(host: Host): Promise<Survey> {
       ...(cores === undefined ? {} : { cpuCores: cores }),
       ...(memory === undefined ? {} : { memoryGiB: tenths(memory / GIB) }),
       ...(disk === undefined ? {} : { diskGiB: Math.round(disk.size / GIB) }),
+      ...(reading?.state === "ok" && reading.gpus[0]?.driver ? { driver: reading.gpus[0].driver } : {}),
       gpus: found,
     },
     system,

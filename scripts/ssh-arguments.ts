@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import type { Credentials, HostEntry } from "#transport/inventory.ts";
+import type { Login } from "#checks/login.ts";
+import { type Credentials, type HostEntry, jumpsOf } from "#transport/inventory.ts";
 
 interface Known {
-  /** The whole key that the entry pins; without it the operator's known_hosts decides. */
-  readonly key: { readonly type: string; readonly blob: string } | undefined;
+  readonly login: Login;
   readonly credentials: Credentials | undefined;
   /** A folder of ours for the files. */
   readonly folder: string;
@@ -12,7 +12,7 @@ interface Known {
 /** How ssh is to be called for a machine, up to the command; `files` must exist before, readable by their owner alone. */
 export function sshArguments(
   entry: HostEntry,
-  { key, credentials, folder }: Known,
+  { login: { user, port, key }, credentials, folder }: Known,
 ): { readonly args: readonly string[]; readonly files: Readonly<Record<string, string>> } {
   const { privateKey } = credentials ?? {};
   const knownHosts = join(folder, "known_hosts");
@@ -30,12 +30,16 @@ export function sshArguments(
     // An agent with many keys would use up the tries that the server allows.
     ...(identityFile !== undefined && { IdentitiesOnly: "yes" }),
   };
+  const jumps = jumpsOf(entry);
   return {
     args: [
+      ...(entry.sshConfig ? [] : ["-F", "none"]),
       "-p",
-      String(entry.port),
+      String(port),
       "-l",
-      entry.user,
+      user,
+      // Without a word of the entry ssh goes by its own configuration, as we do.
+      ...(jumps === undefined ? [] : ["-J", jumps.length === 0 ? "none" : jumps.join(",")]),
       ...(identityFile === undefined ? [] : ["-i", identityFile]),
       ...Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
       "--",

@@ -71,7 +71,7 @@ test.each<[string, { [key: string]: unknown }, string[]]>([
   [
     "an unknown key with nothing near",
     { mirrors: { debian: "http://x" } },
-    ["mirrors.debian: is not a known key; known here: hub"],
+    ["mirrors.debian: is not a known key; known here: hub, llamacpp"],
   ],
   [
     "a wrong type",
@@ -348,9 +348,105 @@ test("the machines of a group need IPv4 addresses", () => {
 test("a key of ours that is misspelt or in the wrong namespace is refused, others' keys are not", () => {
   const raw = { ...nothing, hosts, services: { big } };
   const keys = ["gpuhost:hosts", "gpu-hosts:servces", "gpuhost:services", "aws:region", "gpu-hosts:base"];
-  expect(() => parseConfiguration(raw, keys)).toThrow(
+  expect(() => parseConfiguration(raw, { keys })).toThrow(
     "gpu-hosts:servces: is not a known key; did you mean gpu-hosts:services?\n" +
       "  gpuhost:services: is not a known key; did you mean gpu-hosts:services?",
   );
-  expect(parseConfiguration(raw, ["gpuhost:hosts", "aws:region"]).services).toHaveProperty("big");
+  expect(parseConfiguration(raw, { keys: ["gpuhost:hosts", "aws:region"] }).services).toHaveProperty("big");
+});
+
+const archive = "llama-b2-bin-ubuntu-x64.tar.gz";
+const release = (changes: object = {}) => ({
+  build: { release: { tag: "b2", variant: "cpu", archives: { [archive]: "0123".repeat(16) }, ...changes } },
+});
+const source = (changes: object = {}) => ({
+  build: { source: { tag: "b2", variant: "cpu", sha256: "0123".repeat(16), ...changes } },
+});
+const pin = "run: npm run pin llamacpp b2 STACK";
+
+test.each<[string, object, string[]]>([
+  ["a pinned release", release(), []],
+  ["a pinned source", source(), []],
+  [
+    "two ways to install",
+    { build: { packages: { "llama.cpp": "any" }, ...release().build } },
+    ["services.big.build: names packages and release; a service has one build"],
+  ],
+  ["no way to install", { build: {} }, ["services.big.build: needs one of packages, release, source"]],
+  [
+    "a build that is pinned in part",
+    { build: { packages: { "llama.cpp": "1:0.7.0", libggml0: "any" } } },
+    [
+      "services.big.build.packages.libggml0: is `any` beside exact versions, so machines could run different builds; write its version too",
+    ],
+  ],
+  [
+    "a version in place of a tag",
+    release({ tag: "v0.7.0" }),
+    [
+      "services.big.build.release.tag: must be a build tag, such as b11669: the project's programs are published under those",
+    ],
+  ],
+  [
+    "a release that nobody pinned",
+    release({ archives: {} }),
+    [
+      `services.big.build.release.archives: holds no archive of b2 for cpu on x64, which rack1 needs; ${pin}`,
+      `services.big.build.release.archives: holds no archive of b2 for cpu on x64, which rack2 needs; ${pin}`,
+    ],
+  ],
+  [
+    "another tag than the pinned one",
+    release({ tag: "b3" }),
+    [
+      "services.big.build.release.archives: holds no archive of b3 for cpu on x64, which rack1 needs; run: npm run pin llamacpp b3 STACK",
+      "services.big.build.release.archives: holds no archive of b3 for cpu on x64, which rack2 needs; run: npm run pin llamacpp b3 STACK",
+    ],
+  ],
+  [
+    "a placeholder for a hash",
+    release({ archives: { [archive]: "PLACEHOLDER" } }),
+    [`services.big.build.release.archives.${archive}: is no SHA-256; ${pin}`],
+  ],
+  [
+    "zeroes for a hash",
+    release({ archives: { [archive]: "0".repeat(64) } }),
+    [`services.big.build.release.archives.${archive}: is no SHA-256; ${pin}`],
+  ],
+  [
+    "a source that nobody pinned",
+    source({ sha256: undefined }),
+    [`services.big.build.source.sha256: is no SHA-256; ${pin}`],
+  ],
+  [
+    "a variant for a machine of no part",
+    release({ variants: { rack3: "cpu" } }),
+    ["services.big.build.release.variants.rack3: is no machine of this service; they are rack1, rack2"],
+  ],
+  [
+    "auto with machines that nobody looked at",
+    release({ variant: "auto", variants: { rack2: "cpu" } }),
+    [
+      "services.big.build.release.variant: auto cannot choose for rack1: nothing is recorded of its GPUs; run: npm run host refresh STACK rack1; or name the variant",
+    ],
+  ],
+])("%s: the lines are right", (_what, changes, expected) => {
+  expect(service(changes)).toEqual(expected);
+});
+
+test("auto goes by what the inventory records, and a variant that a driver cannot run is refused", () => {
+  const gpus = [{ model: "NVIDIA L4", computeCapability: "8.9" }];
+  const known = {
+    rack1: { ...hosts.rack1, gpus: [] },
+    rack2: { ...hosts.rack2, gpus, driver: "570.172.08" },
+  };
+  const of = (changes: object) =>
+    refused({ hosts: known, services: { big: { ...big, ...release({ variant: "auto", ...changes }) } } });
+  expect(of({})).toEqual([
+    `services.big.build.release.archives: holds no archive of b2 for cuda-12 on x64, which rack2 needs; ${pin}`,
+  ]);
+  expect(of({ variants: { rack2: "cuda-13.4" } })).toEqual([
+    "services.big.build.release.variants.rack2: does not run on rack2: CUDA 13 needs driver 580 or newer, and it has 570.172.08",
+  ]);
+  expect(of({ variants: { rack2: "cpu" } })).toEqual([]);
 });

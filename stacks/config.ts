@@ -20,12 +20,18 @@ const serviceName = z
     "a service's name is up to 40 lower case letters, digits and inner hyphens",
   );
 
-const mirrors = z
+export const mirrors = z
   .strictObject({
     hub: z
       .url({ protocol: /^https?$/, error: "must be an http or https address" })
       .default("https://huggingface.co")
       .describe("The model hub, or a mirror that answers its paths."),
+    llamacpp: z
+      .url({ protocol: /^https?$/, error: "must be an http or https address" })
+      .default("https://github.com/ggml-org/llama.cpp")
+      .describe(
+        "The llama.cpp project, or a mirror that answers the paths of its releases and source archives.",
+      ),
   })
   .describe("Where vendors' files come from, for machines behind a proxy or without internet.");
 
@@ -134,6 +140,20 @@ export function placement(service: Service): Placement {
   return engine.placement(service);
 }
 
+/** What only its engine can judge of a service: asked of services that are right in themselves, on hosts that are. */
+function engineProblems(
+  services: Readonly<Record<string, Service>>,
+  stack: string,
+  machines: Readonly<Record<string, HostEntry>>,
+): Problem[] {
+  return Object.entries(services).flatMap(([name, service]) => {
+    const engine: EngineConfiguration = engines[service.engine];
+    if (!engine.placement(service).seats.every(({ host }) => host in machines)) return [];
+    const found = engine.problems?.(service, { stack, machines }) ?? [];
+    return found.map(({ path, text }) => ({ path: ["services", name, ...path], text }));
+  });
+}
+
 interface Checked<T> {
   readonly values: Record<string, T>;
   readonly problems: Problem[];
@@ -208,8 +228,12 @@ const keysOf = (raw: unknown): string[] => (typeof raw === "object" && raw !== n
  * a line each, in the words of the stack file.
  *
  * @param keys all keys of the stack file with their namespace, so that one of ours that is misspelt is found
+ * @param stack its name, for commands that an error tells to run
  */
-export function parseConfiguration(raw: RawConfiguration, keys: readonly string[] = []): Configuration {
+export function parseConfiguration(
+  raw: RawConfiguration,
+  { keys = [], stack = "STACK" }: { readonly keys?: readonly string[]; readonly stack?: string } = {},
+): Configuration {
   const hosts = entries<z.ZodType<HostEntry>>("hosts", raw.hosts, hostName, hostEntry);
   const secrets = entries("credentials", raw.credentials, z.string(), credentials);
   const services = entries("services", raw.services, serviceName, service);
@@ -229,6 +253,7 @@ export function parseConfiguration(raw: RawConfiguration, keys: readonly string[
     ...strangers("base.extraCommands", keysOf(common.value?.extraCommands), names),
     ...unreachableCommands(keysOf(common.value?.extraCommands), hosts.values),
     ...strangers("base.openings", keysOf(common.value?.openings), names),
+    ...engineProblems(services.values, stack, hosts.values),
   ];
   const across = topologyProblems({
     names,

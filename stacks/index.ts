@@ -26,7 +26,10 @@ function readConfiguration(): Configuration {
   const read = ([key, namespace]: [string, string]) => [key, new pulumi.Config(namespace).getObject(key)];
   const raw = Object.fromEntries(Object.entries(namespaces).map(read)) as RawConfiguration;
   try {
-    return parseConfiguration(raw, Object.keys(pulumi.runtime.allConfig()));
+    return parseConfiguration(raw, {
+      keys: Object.keys(pulumi.runtime.allConfig()),
+      stack: pulumi.getStack(),
+    });
   } catch (error) {
     // A stack trace tells an operator nothing.
     throw error instanceof ConfigurationError ? new pulumi.RunError(error.message) : error;
@@ -49,7 +52,8 @@ function declareHosts({ hosts, credentials, services, base }: Configuration): Re
       login: { ...entry, ...credentials[name] },
     };
     const { parts } = entry.base ? new LinuxHost(name, args) : new LinuxGuest(name);
-    serving[name] = { name, address: entry.address, groupAddress: groupAddress(entry), base: parts };
+    const { address } = entry;
+    serving[name] = { name, address, groupAddress: groupAddress(entry), record: entry, base: parts };
   }
   return serving;
 }
@@ -62,7 +66,7 @@ function declareServices({ services, mirrors }: Configuration, hosts: Record<str
     const { url, model, units, generation } = new components[service.engine](name, {
       service,
       hosts,
-      hub: mirrors.hub,
+      mirrors,
     });
     const curl = curlLine(pulumi.getStack(), name, { url, model, secured: service.apiKey !== undefined });
     served[name] = { engine: service.engine, url, model, generation, units, curl };

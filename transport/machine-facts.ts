@@ -32,6 +32,11 @@ export const machineFacts = z.strictObject({
     .positive()
     .optional()
     .describe("Size of the file system that holds /var/lib, where models lie."),
+  driver: z
+    .string()
+    .regex(/^\d+(\.\d+)+$/, "must be a version such as 580.95.05")
+    .optional()
+    .describe("Version of its NVIDIA driver; decides which CUDA programs run."),
   gpus: z.array(gpu).optional().describe("NVIDIA GPUs in the order of nvidia-smi; empty: it has none."),
 });
 export type MachineFacts = z.output<typeof machineFacts>;
