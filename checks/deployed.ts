@@ -5,6 +5,8 @@ import { masker, unwrap } from "#provider/secrets.ts";
 /** One `gpuhost` resource as the stack's state records it. */
 export interface Deployed {
   readonly urn: string;
+  /** URN of the component that it is a part of. */
+  readonly parent: string | undefined;
   /** Name in the inventory. */
   readonly host: string;
   /** `<host>:<id on the host>`. */
@@ -28,6 +30,7 @@ export interface Deployed {
 const record = z.record(z.string(), z.unknown());
 const stateResource = z.looseObject({
   urn: z.string(),
+  parent: z.string().optional(),
   type: z.string(),
   id: z.string().optional(),
   custom: z.boolean().optional(),
@@ -64,6 +67,7 @@ export function deployedResources(
       const plainOutputs = outputs.value as Record<string, unknown>;
       return {
         urn: resource.urn,
+        parent: resource.parent,
         id: resource.id ?? "",
         host: String(plainInputs.host ?? resource.id?.split(":")[0] ?? ""),
         type,

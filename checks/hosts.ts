@@ -1,4 +1,4 @@
-import type { Reach } from "#transport/host.ts";
+import type { Host, Reach } from "#transport/host.ts";
 import type { Inventory } from "#transport/inventory.ts";
 import { openPool } from "#transport/pool.ts";
 
@@ -29,4 +29,12 @@ export async function withHosts<T>(
       return { state: "unreachable", error: error as Error };
     }
   }
+}
+
+/** A host that must be there; rejects with what keeps it. */
+export async function reachable(reach: (name: string) => Promise<Reach>, name: string): Promise<Host> {
+  const reached = await reach(name);
+  if (reached.state === "unreachable") throw reached.error;
+  if (reached.state === "absent") throw new Error(reached.reason);
+  return reached.host;
 }

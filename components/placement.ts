@@ -42,8 +42,35 @@ export interface Placement {
   readonly packages: Readonly<Record<string, string>>;
 }
 
+/** What the inventory records of a machine; any of it may be absent. */
+export interface MachineRecord {
+  /** As `uname -m` prints it. */
+  readonly architecture?: string | undefined;
+  /** Its NVIDIA GPUs; empty: it has none. */
+  readonly gpus?: readonly { readonly computeCapability?: string | undefined }[] | undefined;
+  /** Version of its NVIDIA driver. */
+  readonly driver?: string | undefined;
+}
+
+/** What an engine may know of the stack when it judges a service. */
+export interface StackFacts {
+  /** Name of the stack, for commands that errors tell. */
+  readonly stack: string;
+  /** By name in the inventory. */
+  readonly machines: Readonly<Record<string, MachineRecord>>;
+}
+
+/** Something an engine refuses. */
+export interface EngineProblem {
+  /** Where, below the service. */
+  readonly path: readonly PropertyKey[];
+  readonly text: string;
+}
+
 /** An engine seen from the stack's configuration: how a service of it is written, and what it takes up. */
 export interface EngineConfiguration<S extends z.ZodObject = z.ZodObject> {
   readonly schema: S;
   placement(service: z.output<S>): Placement;
+  /** What only this engine can judge of a service on its machines; asked only where schema and hosts are right. */
+  problems?(service: z.output<S>, stack: StackFacts): readonly EngineProblem[];
 }

@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { MachineRecord } from "./placement.ts";
 
 /** A machine as components see it; how it is reached is the provider's business. */
 export interface ServingHost {
@@ -8,8 +9,18 @@ export interface ServingHost {
   readonly address: string;
   /** Address that the other machines of the stack use for it. */
   readonly groupAddress: string;
-  /** What must be in place before a service is put on it; nothing where another stack manages its base. */
+  /** What the inventory records of it. */
+  readonly record: MachineRecord;
+  /** What must be in place before a service is put on it. */
   readonly base: readonly pulumi.Resource[];
+}
+
+/** Addresses of vendors, or of mirrors of them. */
+export interface Mirrors {
+  /** The model hub. */
+  readonly hub: string;
+  /** The llama.cpp project. */
+  readonly llamacpp: string;
 }
 
 /** What the stack hands to the component of any engine. */
@@ -18,8 +29,7 @@ export interface EngineArgs<Service> {
   readonly service: Service;
   /** The machines it names. */
   readonly hosts: Readonly<Record<string, ServingHost>>;
-  /** Address of the model hub. */
-  readonly hub: string;
+  readonly mirrors: Mirrors;
 }
 
 /** What the component of any engine offers to the stack. */

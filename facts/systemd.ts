@@ -76,9 +76,9 @@ function parseUnit(stdout: string): Unit {
  * then the others of its control group: a program that writes its title over its environment (setproctitle) hides its own.
  * Takes all it needs of the unit out of `$show`: each systemctl costs a small host as much as ten other processes.
  */
-const lookFor = (
-  variable: string,
-): Command => sh`get() { value=\${show##*"$nl$1="}; value=\${value%%"$nl"*}; }
+const lookFor = (variable: string): Command => sh`nl='
+'
+get() { value=$nl$show; value=\${value##*"$nl$1="}; value=\${value%%"$nl"*}; }
 look() {
   [ "\${1:-0}" != 0 ] || return
   sed -zn ${`/^${variable}=/{s///;s/.*/started=&\\n/;p;q 5}`} "/proc/$1/environ" 2>/dev/null

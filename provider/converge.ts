@@ -3,14 +3,16 @@ import type { Host } from "#transport/host.ts";
 import { compare, pathText, valueAt, withoutItems } from "./compare.ts";
 import { type Performing, StepError } from "./failure.ts";
 import {
-  type Claimant,
   claims,
   conflict,
+  namesakes,
   type OwnerRecord,
   type Owners,
   onlyOwner,
   readOwners,
   releases,
+  type Self,
+  stranger,
   writeOwners,
 } from "./owners.ts";
 import { perform } from "./perform.ts";
@@ -20,7 +22,7 @@ import { run, type Step } from "./step.ts";
 /** One resource to bring about, with everything that is known of it. Wants are parsed inputs without `host`. */
 export interface Subject {
   readonly definition: AnyDefinition;
-  readonly claimant: Claimant;
+  readonly claimant: Self;
   readonly want: Config;
   /** What was applied last; absent on create. */
   readonly last?: Config | undefined;
@@ -37,7 +39,9 @@ export interface Plan {
   /** Steps of the first round. */
   readonly steps: readonly Step[];
   /** Items that stand on the host already and belong to nobody yet. */
-  readonly adopted: readonly string[];
+  readonly adopted: readonly Item[];
+  /** On create: who, beside us, has claimed the same items under the same names. */
+  readonly namesakes: readonly string[];
 }
 
 export interface Converged extends Plan {
@@ -140,8 +144,23 @@ function refuseForeign({ definition, claimant, want }: Subject, owners: Owners):
     if (!owner) continue;
     throw new OwnedError(
       `${item.name} belongs to stack ${owner.stack} (${owner.urn}).\n` +
-        "  Two stacks may share a machine, not an item: take it out of one of them and run `up` there first. Where it is part of\n" +
-        "  the base of a machine, write `base: false` for the machine in this stack.",
+        "  Two stacks may share a machine, not an item: take it out of one of them and run `up` there first. A service needs another\n" +
+        "  name in one of them; for what is part of the base of a machine, write `base: false` for the machine in this stack.\n" +
+        "  If that stack is no more (its state was lost, or it was removed without a destroy), inherit what is there:\n" +
+        `  write \`takeOver: [${owner.stack}]\` for the machine.`,
+    );
+  }
+}
+
+function refuseStrange(items: readonly Item[], owners: Owners, me: Self): void {
+  for (const item of items) {
+    const owner = stranger(item, owners, me);
+    if (!owner) continue;
+    throw new OwnedError(
+      `${item.name} is ours by the state, yet the machine has it as that of stack ${owner.stack} (${owner.urn}).\n` +
+        "  Nothing of this resource was removed. If that is the former name of this stack, write\n" +
+        `  \`takeOver: [${owner.stack}]\` for the machine and run this again. If it is theirs by now, let this stack forget it:\n` +
+        `  pulumi state delete '${me.urn}'`,
     );
   }
 }
@@ -151,10 +170,13 @@ const found =
   (item: Item): Json =>
     (valueAt(have?.config, item.path) as Json | undefined) ?? null;
 
-const adoptable = (subject: Subject, { have, owners }: Situation): string[] =>
-  itemsOf(subject.definition, subject.want)
-    .filter((item) => !owners.has(item.name) && found(have)(item) !== null)
-    .map((item) => item.name);
+const adoptable = (subject: Subject, { have, owners }: Situation): readonly Item[] =>
+  itemsOf(subject.definition, subject.want).filter(
+    (item) => !owners.has(item.name) && found(have)(item) !== null,
+  );
+
+const othersOf = ({ definition, claimant, want, last }: Subject, owners: Owners): readonly string[] =>
+  last === undefined ? namesakes(itemsOf(definition, want), owners, claimant) : [];
 
 /** What `converge` would do, without doing it. Rejects on an item of another stack. */
 export async function plan(subject: Subject, host: Host): Promise<Plan> {
@@ -165,6 +187,7 @@ export async function plan(subject: Subject, host: Host): Promise<Plan> {
     changes: now.changes,
     steps: now.changes.length === 0 ? [] : [...subject.definition.apply(subject.want, now.have, now.context)],
     adopted: adoptable(subject, now),
+    namesakes: othersOf(subject, owners),
   };
 }
 
@@ -213,10 +236,12 @@ export async function converge(subject: Subject, acting: Acting): Promise<Conver
   const wanted = itemsOf(definition, want);
   const dropped = droppedItems(subject);
   const seen = await see(subject, machine);
-  let adopted: readonly string[] = [];
+  let adopted: readonly Item[] = [];
+  let others: readonly string[] = [];
   const owners = await updateOwners(acting, recordedItems(subject), (present) => {
     refuseForeign(subject, present);
     adopted = adoptable(subject, assess(subject, seen, present));
+    others = othersOf(subject, present);
     const shared = dropped.filter((item) => !onlyOwner(item, present, claimant));
     return [...claims(wanted, present, claimant, found(seen)), ...releases(shared, present, claimant)];
   });
@@ -241,12 +266,18 @@ export async function converge(subject: Subject, acting: Acting): Promise<Conver
   }
   if (dropped.length > 0)
     await updateOwners(acting, dropped, (present) => releases(dropped, present, claimant));
-  return { observation: now.have ?? { config: {} }, changes: first.changes, steps: performed, adopted };
+  return {
+    observation: now.have ?? { config: {} },
+    changes: first.changes,
+    steps: performed,
+    adopted,
+    namesakes: others,
+  };
 }
 
 /** Takes a resource off its host: what only it owned goes, and what stood there before comes back. */
 export async function dismantle(
-  subject: { definition: AnyDefinition; claimant: Claimant; last: Config },
+  subject: { definition: AnyDefinition; claimant: Self; last: Config },
   acting: Acting,
 ): Promise<void> {
   const { definition, claimant, last } = subject;
@@ -254,7 +285,10 @@ export async function dismantle(
   await machine.lock(acting.holder);
   const items = itemsOf(definition, last);
   const others = (owners: Owners) => items.filter((item) => !onlyOwner(item, owners, claimant));
-  const owners = await updateOwners(acting, items, (present) => releases(others(present), present, claimant));
+  const owners = await updateOwners(acting, items, (present) => {
+    refuseStrange(items, present, claimant);
+    return releases(others(present), present, claimant);
+  });
   const have = restrict(definition, await observe(definition, machine, last, last), others(owners));
   if (have) await perform([...definition.remove(have, contextOf(owners, last))], acting);
   await updateOwners(acting, items, (present) => releases(items, present, claimant));

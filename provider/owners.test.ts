@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { claimantOf, claims, conflict, type OwnerRecord, onlyOwner, releases } from "./owners.ts";
+import {
+  claimantOf,
+  claims,
+  conflict,
+  namesakes,
+  type OwnerRecord,
+  onlyOwner,
+  releases,
+  stranger as strangerOf,
+} from "./owners.ts";
 
 const me = claimantOf(
   "urn:pulumi:prod::gpu-hosts::gpu-hosts:index:LinuxHost$gpuhost:index:Files::rack1-base",
@@ -38,4 +47,38 @@ test("only the last owner undoes an item, and nobody one without a record", () =
 
 test("a release leaves the other owners", () => {
   expect(releases([item], record(me, sibling), me).map((r) => r.owners)).toEqual([[sibling]]);
+});
+
+test("a renamed stack is still the owner, and its records get the new name", () => {
+  const old = claimantOf(me.urn.replace(":prod::", ":old::"));
+  const renamed = { ...me, formerly: old };
+  expect(conflict(item, record(old), me)).toEqual(old);
+  expect(conflict(item, record(old), renamed)).toBeUndefined();
+  expect(onlyOwner(item, record(old), renamed)).toBe(true);
+  expect(claims([item], record(old, sibling), renamed, () => "found")).toEqual([
+    { item: item.name, owners: [sibling, me], before: "old" },
+  ]);
+  expect(releases([item], record(old, stranger), renamed).map((r) => r.owners)).toEqual([[stranger]]);
+});
+
+test("a stack that is no more leaves its items to the one that takes over, with what was there before", () => {
+  const heir = { ...me, inherits: [stranger.stack] };
+  expect(conflict(item, record(stranger), heir)).toBeUndefined();
+  expect(claims([item], record(stranger), heir, () => "found")).toEqual([
+    { item: item.name, owners: [me], before: "old" },
+  ]);
+});
+
+test("who else claimed under our very name is told, ourselves and unknown ones not", () => {
+  const by = (who?: string) => ({ ...me, by: who });
+  expect(namesakes([item], record(by("ann@laptop")), by("bob@desk"))).toEqual(["ann@laptop"]);
+  expect(namesakes([item], record(by("bob@desk")), by("bob@desk"))).toEqual([]);
+  expect(namesakes([item], record(by()), by("bob@desk"))).toEqual([]);
+});
+
+test("an item that the machine has as others' alone is told before it would be left behind", () => {
+  expect(strangerOf(item, record(stranger), me)).toEqual(stranger);
+  expect(strangerOf({ ...item, shared: true }, record(stranger), me)).toBeUndefined();
+  expect(strangerOf(item, record(sibling), me)).toBeUndefined();
+  expect(strangerOf(item, new Map(), me)).toBeUndefined();
 });

@@ -1,5 +1,5 @@
 import { sh } from "#transport/command.ts";
-import { brief, failure, Interrupted, type Performing, StepError } from "./failure.ts";
+import { brief, concluded, failure, Interrupted, type Performing } from "./failure.ts";
 import { followLong } from "./long.ts";
 import { type RunStep, type Step, shown } from "./step.ts";
 import { waitFor } from "./wait.ts";
@@ -63,10 +63,8 @@ export async function perform(steps: readonly Step[], performing: Performing): P
     try {
       await performOne(step, performing);
     } catch (error) {
-      if (error instanceof StepError && steps.length > 1) {
-        error.message += `\n  ${index} of ${steps.length} steps were done`;
-      }
-      throw error;
+      const progress = steps.length > 1 ? `${index} of ${steps.length} steps were done` : "";
+      throw await concluded(error, step, progress, performing);
     }
   }
   return "done";

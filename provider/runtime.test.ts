@@ -6,7 +6,7 @@ const hosts = { rack1: { platform: "linux", address: "10.0.0.11" } };
 test("the inventory is read as the engine hands it over, with or without the namespace", () => {
   for (const key of ["hosts", "gpuhost:hosts"]) {
     const { inventory } = readConfiguration({ [key]: JSON.stringify(hosts) });
-    expect(inventory.hosts.rack1).toMatchObject({ address: "10.0.0.11", port: 22, user: "root", base: true });
+    expect(inventory.hosts.rack1).toMatchObject({ address: "10.0.0.11", sshConfig: true, base: true });
     expect(inventory.credentials).toEqual({});
   }
 });

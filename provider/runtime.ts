@@ -19,6 +19,8 @@ export interface Runtime {
   /** Every stack option asks for this: plain `up` looks at the hosts first, and so repairs. */
   readonly refreshBeforeUpdate: boolean;
   readonly signal: AbortSignal;
+  /** Who runs this, `user@machine`. */
+  readonly operator: string;
   readonly holder: string;
   reach(name: string, options: { withinSeconds: number; urn: string }): Promise<Reach>;
   log: Log;
@@ -67,11 +69,13 @@ export function createRuntime(
   const pool = openPool(inventory);
   const silent = new Map<string, { at: number; waited: number; reach: Reach }>();
   const planFile = process.env.GPU_HOSTS_PLAN;
+  const operator = `${userInfo().username}@${hostname()}`;
   return {
     inventory,
     refreshBeforeUpdate,
     signal,
-    holder: `${userInfo().username}@${hostname()}, pid ${process.pid}`,
+    operator,
+    holder: `${operator}, pid ${process.pid}`,
     log,
     async reach(name, { withinSeconds, urn }) {
       const known = silent.get(name);

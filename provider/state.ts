@@ -24,7 +24,10 @@ export function named(urn: string): Named {
   const type = types.split("$").at(-1)?.split(":").at(-1) ?? "";
   const definition = definitions.get(type);
   if (!definition)
-    throw new Error(`gpuhost has no resource ${type}; it has ${[...definitions.keys()].join(", ")}`);
+    throw new Error(
+      `gpuhost has no resource ${type}; it has ${[...definitions.keys()].join(", ")}.\n` +
+        "  If it stands in the state of the stack, a newer gpu-hosts wrote that: go on with that release.",
+    );
   return { urn, definition, name };
 }
 
@@ -35,25 +38,39 @@ export interface Opened {
   readonly config: Config;
   readonly secretPaths: readonly Path[];
   readonly applied: Config | undefined;
+  /** URN under which the host's record has its items; another than today's after `pulumi stack rename`, say. */
+  readonly claimedAs: string | undefined;
 }
 
-export function open(definition: AnyDefinition, raw: unknown): Opened {
+/** Version of the inputs that a resource's state was written with. */
+export const versionOf = (definition: AnyDefinition, state: unknown): number => {
+  const version = (state as { schemaVersion?: unknown } | undefined)?.schemaVersion;
+  return typeof version === "number" ? version : definition.version;
+};
+
+/** @param version of old inputs, which do not carry it themselves: {@link versionOf} their state */
+export function open(
+  definition: AnyDefinition,
+  raw: unknown,
+  version: number = versionOf(definition, raw),
+): Opened {
   const { value, secretPaths } = unwrap(raw);
   const {
     host,
     witness,
     applied,
     status: _status,
-    schemaVersion,
+    schemaVersion: _version,
+    claimedAs,
     ...config
   } = (value ?? {}) as Record<string, unknown>;
-  const version = typeof schemaVersion === "number" ? schemaVersion : definition.version;
   return {
     host: String(host ?? ""),
     witness: witnessSchema.safeParse(witness).data,
     config: migrated(definition, config, version),
     secretPaths,
     applied: applied ? migrated(definition, applied as Config, version) : undefined,
+    claimedAs: typeof claimedAs === "string" ? claimedAs : undefined,
   };
 }
 
@@ -68,9 +85,10 @@ export function properties(
   host: string,
   config: Config,
   applied: Config,
-  status: unknown,
+  more: { readonly status?: unknown; readonly claimedAs?: string | undefined },
 ) {
-  return { host, ...config, applied, status: status ?? {}, schemaVersion: definition.version };
+  const { status = {}, claimedAs } = more;
+  return { host, ...config, applied, status, schemaVersion: definition.version, claimedAs };
 }
 
 function put(into: unknown, path: Path, value: unknown): unknown {

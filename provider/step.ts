@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { dirname } from "node:path/posix";
 import { type Command, sh } from "#transport/command.ts";
 import type { FileAttributes } from "#transport/host.ts";
 
@@ -26,6 +28,8 @@ export interface RunStep {
   readonly turn?: string;
   /** Run after a failure; its output is added to the error (a journal, say). */
   readonly explain?: Command;
+  /** What the operator does next when it failed; the last line of the error. @default to run `up` again */
+  readonly hint?: string;
 }
 
 /** Puts a file in place atomically. */
@@ -54,6 +58,8 @@ export interface WaitStep {
   /** @default 2 */
   readonly intervalSeconds?: number;
   readonly explain?: Command;
+  /** As {@link RunStep.hint}. */
+  readonly hint?: string;
 }
 
 /**
@@ -124,6 +130,28 @@ export const reboot = (why: string): RebootStep => ({ kind: "reboot", why });
 export const reconnect = (why: string): ReconnectStep => ({ kind: "reconnect", why });
 
 export const again = (why: string): AgainStep => ({ kind: "again", why });
+
+const copyOf = (path: string) =>
+  `/var/lib/gpu-hosts/owners/files/${createHash("sha256").update(path).digest("hex").slice(0, 32)}`;
+
+/** Keeps a file of somebody else's aside, with mode, owner and times, before it is replaced. The first copy stays. */
+export function keepAside(path: string): RunStep {
+  const copy = copyOf(path);
+  return run(
+    sh`umask 077; [ -e ${copy} ] || [ ! -f ${path} ] || {
+  mkdir -p ${dirname(copy)} && cp -a -- ${path} ${`${copy}.new`} && mv -- ${`${copy}.new`} ${copy}; }`,
+    { title: `keep ${path} as it was` },
+  );
+}
+
+/** Puts back what {@link keepAside} kept; without a copy it does nothing. */
+export function putBack(path: string): RunStep {
+  const copy = copyOf(path);
+  return run(
+    sh`[ ! -e ${copy} ] || { cp -a -- ${copy} ${`${path}.gpu-hosts-new`} && mv -T -- ${`${path}.gpu-hosts-new`} ${path} && rm -f -- ${copy}; }`,
+    { title: `put ${path} back as it was` },
+  );
+}
 
 /** One line for plans, progress and errors. Holds no stdin and no file content. */
 export function shown(step: Step): string {

@@ -3,7 +3,7 @@ import type { Machine } from "#transport/host.ts";
 import { pathText } from "./compare.ts";
 import { type Acting, type Converged, converge, dismantle, observe, plan } from "./converge.ts";
 import { type DetailedChange, differ } from "./differ.ts";
-import { claimantOf } from "./owners.ts";
+import { claimantOf, type Self } from "./owners.ts";
 import { problems } from "./problems.ts";
 import type { Change, Config, Path } from "./resource.ts";
 import type { Runtime } from "./runtime.ts";
@@ -16,10 +16,12 @@ import {
   open,
   properties,
   type State,
+  versionOf,
   withLastItems,
   wrapState,
 } from "./state.ts";
 import { shown } from "./step.ts";
+import { takeover } from "./takeover.ts";
 import { InitFailed } from "./wire.ts";
 import { witnessed, witness as witnessSchema } from "./witness.ts";
 
@@ -37,19 +39,33 @@ function acting(runtime: Runtime, machine: Machine, { urn }: Named, opened: Open
   };
 }
 
-const title = (machine: { name: string; target: string }, { definition, name }: Named) =>
-  `${machine.name} (${machine.target}), ${definition.type} ${name}`;
+/** As whom a resource claims its items, and what of the host's record it may take for its own. */
+const selfOf = (runtime: Runtime, urn: string, { host, claimedAs }: Opened): Self => ({
+  ...claimantOf(urn),
+  by: runtime.operator,
+  formerly: claimedAs === undefined ? undefined : claimantOf(claimedAs),
+  inherits: runtime.inventory.hosts[host]?.takeOver ?? [],
+});
+
+const title = (host: string, { target }: Pick<Machine, "target">, { definition, name }: Named) =>
+  `${host} (${target}), ${definition.type} ${name}`;
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** An error of a resource: host first, then resource, then what was tried and what came back. */
-function told(machine: Machine, it: Named, error: unknown, mask: (text: string) => string): string {
+function told(
+  host: string,
+  machine: Pick<Machine, "target">,
+  it: Named,
+  error: unknown,
+  mask: (text: string) => string,
+): string {
   // A HostError names the host by itself.
   const what =
     error instanceof HostError
       ? [error.what, ...(error.hint ? [`  ${error.hint}`] : [])].join("\n")
       : messageOf(error);
-  return `${title(machine, it)}: ${mask(what)}`;
+  return `${title(host, machine, it)}: ${mask(what)}`;
 }
 
 /** One failed key of `check`, by the path an operator can find. */
@@ -100,7 +116,7 @@ export function diff(
 ): readonly DetailedChange[] {
   const { definition } = named(urn);
   const state = open(definition, oldProperties);
-  const inputs = open(definition, oldInputs);
+  const inputs = open(definition, oldInputs, versionOf(definition, oldProperties));
   const wanted = open(definition, news);
   return differ(
     definition,
@@ -118,6 +134,23 @@ function masked(changes: readonly Change[], secretPaths: readonly Path[]) {
       ...(secret ? { want: "[secret]", have: "[secret]" } : { want, have }),
     };
   });
+}
+
+/** Says that the machine knows items under this resource's very name which the state does not know. */
+async function warnOfNamesakes(
+  runtime: Runtime,
+  urn: string,
+  host: string,
+  others: readonly string[],
+): Promise<void> {
+  if (others.length === 0) return;
+  await runtime.log(
+    urn,
+    "warning",
+    `${host} has this as that of ${claimantOf(urn).stack} already, from ${others.join(", ")}, and the state here does not know it. ` +
+      "That is right if a run broke off or the state was lost. If it is another operator's stack of the same name, stop: " +
+      "each would undo the other; give one of them another name (pulumi stack rename).",
+  );
 }
 
 async function preview(runtime: Runtime, it: Named, opened: Opened, last: Config | undefined): Promise<void> {
@@ -144,19 +177,32 @@ async function preview(runtime: Runtime, it: Named, opened: Opened, last: Config
     runtime.writePlan({ ...entry, note: `not compared: ${why}` });
     return;
   }
-  const subject = { definition: it.definition, claimant: claimantOf(it.urn), want: config, last };
+  const subject = {
+    definition: it.definition,
+    claimant: selfOf(runtime, it.urn, opened),
+    want: config,
+    last,
+  };
   const mask = masker(config, secretPaths);
-  const { changes, steps, adopted } = await plan(subject, reach.host).catch((error: unknown) => {
-    throw new Error(told(reach.host, it, error, mask), { cause: error });
+  const planned = await plan(subject, reach.host).catch((error: unknown) => {
+    const why = told(host, reach.host, it, error, mask);
+    // A host that will not be asked is told like one that is silent: it must not keep the others from their `up`.
+    if (!(error instanceof HostError)) throw new Error(why, { cause: error });
+    return why;
   });
-  if (adopted.length > 0) {
-    const fate = changes.length === 0 ? "already as wanted" : "some of it will change, see `npm run plan`";
-    await runtime.log(it.urn, "info", `takes over what is on ${host}: ${adopted.join(", ")} (${fate})`);
+  if (typeof planned === "string") {
+    await runtime.log(it.urn, "warning", `not compared with the host: ${planned}`);
+    runtime.writePlan({ ...entry, note: `not compared: ${planned}` });
+    return;
   }
+  const { changes, steps, adopted, namesakes } = planned;
+  await warnOfNamesakes(runtime, it.urn, host, namesakes);
+  if (adopted.length > 0)
+    await runtime.log(it.urn, "info", takeover({ host, adopted, changes, secretPaths, mask }));
   const secretsToo = masked(changes, secretPaths);
   runtime.writePlan({
     ...entry,
-    adopted,
+    adopted: adopted.map(({ name }) => name),
     changes: secretsToo,
     steps: steps.map((step) => mask(shown(step))),
   });
@@ -165,15 +211,22 @@ async function preview(runtime: Runtime, it: Named, opened: Opened, last: Config
 async function reachToChange(runtime: Runtime, it: Named, host: string): Promise<Machine> {
   const reach = await runtime.reach(host, { withinSeconds: changeSeconds, urn: it.urn });
   if (reach.state === "reachable") return reach.host;
-  const why = reach.state === "absent" ? reach.reason : messageOf(reach.error);
-  throw new Error(`${it.definition.type} ${it.name} on ${host}: ${why}`);
+  throw reach.state === "absent"
+    ? new Error(`${it.definition.type} ${it.name} on ${host}: ${reach.reason}`)
+    : unreached(it, reach.error);
+}
+
+/** The error of a host that did not let us in, in the form of all others. */
+function unreached(it: Named, error: Error): Error {
+  if (!(error instanceof HostError)) return error;
+  return new Error(told(error.host, error, it, error, String), { cause: error });
 }
 
 async function bringAbout(
   runtime: Runtime,
   it: Named,
   news: unknown,
-  old?: { id: string; applied: Config | undefined; secretPaths: readonly Path[] },
+  old?: { id: string } & Pick<Opened, "applied" | "secretPaths" | "claimedAs">,
 ): Promise<State> {
   const opened = open(it.definition, news);
   const { host, config: want, secretPaths } = opened;
@@ -181,7 +234,8 @@ async function bringAbout(
   const machine = await reachToChange(runtime, it, host);
   const id = old?.id ?? `${host}:${it.definition.id(want)}`;
   let touched = false;
-  const subject = { definition: it.definition, claimant: claimantOf(it.urn), want, last };
+  const claimant = selfOf(runtime, it.urn, { ...opened, claimedAs: old?.claimedAs });
+  const subject = { definition: it.definition, claimant, want, last };
   try {
     const converged: Converged = await converge(subject, {
       ...acting(runtime, machine, it, opened),
@@ -189,16 +243,21 @@ async function bringAbout(
         touched = true;
       },
     });
-    if (converged.adopted.length > 0)
-      await runtime.log(it.urn, "info", `took over: ${converged.adopted.join(", ")}`);
-    const state = properties(it.definition, host, want, want, converged.observation.status);
+    await warnOfNamesakes(runtime, it.urn, host, converged.namesakes);
+    if (converged.adopted.length > 0) {
+      const names = converged.adopted.map(({ name }) => name);
+      await runtime.log(it.urn, "info", `took over: ${names.join(", ")}`);
+    }
+    const { status } = converged.observation;
+    const state = properties(it.definition, host, want, want, { status, claimedAs: it.urn });
     return { id, inputs: news, properties: wrapState(state, secretPaths) };
   } catch (error) {
-    const message = told(machine, it, error, masker(want, secretPaths));
+    const message = told(host, machine, it, error, masker(want, secretPaths));
     if (!touched) throw new Error(message, { cause: error });
     const tried = withLastItems(it.definition, want, last);
     const marks = [...secretPaths, ...(old?.secretPaths ?? [])];
-    const state = properties(it.definition, host, want, tried, {});
+    // The record may have the old name still or the new one already; today's is known anyway.
+    const state = properties(it.definition, host, want, tried, { claimedAs: old?.claimedAs ?? it.urn });
     throw new InitFailed(message, { id, inputs: news, properties: wrapState(state, marks) });
   }
 }
@@ -249,8 +308,9 @@ export async function read(runtime: Runtime, urn: string, state: State): Promise
   const empty = (value: unknown) => !value || Object.keys(value).length === 0;
   const isImport = empty(state.inputs) && empty(state.properties);
   const imported = isImport ? fromId(definition, state.id) : undefined;
-  const opened = open(definition, empty(state.inputs) ? state.properties : state.inputs);
-  const { applied, secretPaths: stateSecrets } = open(definition, state.properties);
+  const version = versionOf(definition, state.properties);
+  const opened = open(definition, empty(state.inputs) ? state.properties : state.inputs, version);
+  const { applied, claimedAs = urn, secretPaths: stateSecrets } = open(definition, state.properties);
   const host = imported?.host ?? opened.host;
   const want = imported?.config ?? applied ?? opened.config;
   if (runtime.inventory.hosts[host]?.retire === "gone") return state;
@@ -262,7 +322,7 @@ export async function read(runtime: Runtime, urn: string, state: State): Promise
   } catch (error) {
     if (reach.state === "absent") throw error;
     const mask = masker(want, [...opened.secretPaths, ...stateSecrets]);
-    throw new InitFailed(`could not look: ${told(reach.host, it, error, mask)}`, state);
+    throw new InitFailed(`could not look: ${told(host, reach.host, it, error, mask)}`, state);
   }
   if (!seen && imported) return undefined;
   const there = seen?.config ?? {};
@@ -271,7 +331,7 @@ export async function read(runtime: Runtime, urn: string, state: State): Promise
     id: state.id,
     inputs: wrapState({ host, witness: opened.witness, ...there }, secretPaths),
     properties: wrapState(
-      properties(definition, host, there, imported ? there : want, seen?.status),
+      properties(definition, host, there, imported ? there : want, { status: seen?.status, claimedAs }),
       secretPaths,
     ),
   };
@@ -305,14 +365,15 @@ export async function remove(
   }
   const reach = await runtime.reach(host, { withinSeconds: changeSeconds, urn });
   if (reach.state === "absent") return;
-  if (reach.state === "unreachable") throw reach.error;
+  if (reach.state === "unreachable") throw unreached(it, reach.error);
   const last = opened.applied ?? opened.config;
   try {
     await dismantle(
-      { definition: it.definition, claimant: claimantOf(urn), last },
+      { definition: it.definition, claimant: selfOf(runtime, urn, opened), last },
       acting(runtime, reach.host, it, { ...opened, config: last }),
     );
   } catch (error) {
-    throw new Error(told(reach.host, it, error, masker(last, opened.secretPaths)), { cause: error });
+    const mask = masker(last, opened.secretPaths);
+    throw new Error(told(host, reach.host, it, error, mask), { cause: error });
   }
 }

@@ -8,9 +8,8 @@ const notYet = 75;
 async function outOfTime(step: WaitStep, said: string, performing: Performing): Promise<StepError> {
   const more = await explained(step, performing);
   const last = said ? `\n  last seen: ${said}` : "";
-  return new StepError(
-    performing.mask(`waited ${step.deadlineSeconds} s for ${step.what} without progress${last}${more}`),
-  );
+  const what = `waited ${step.deadlineSeconds} s for ${step.what} without progress`;
+  return new StepError(performing.mask(`${what}${last}${more}`), step.hint);
 }
 
 /** Polls until the command of a wait step exits 0; progress that changes starts the deadline again. */

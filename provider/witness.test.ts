@@ -35,6 +35,7 @@ function runtime(reaches: Record<string, Reach>, signal = new AbortController().
     inventory: { hosts: hosts.parse({ rack1: entry, rack2: entry }), credentials: {} },
     refreshBeforeUpdate: false,
     signal,
+    operator: "ops@desk",
     holder: "test",
     reach: async (name) => reaches[name] ?? expect.fail(`${name} was asked`),
     log: async () => undefined,
@@ -117,9 +118,10 @@ const inputs = { host: "rack2", witness, files: { "/k": { content: secret } } };
 test("a host that does not answer is told with what its witness sees, secrets masked", async () => {
   const both = runtime({ rack1: reachable("it runs with hunter2-hunter2"), rack2: unreachable("rack2") });
   const state = { id: "rack2:/k", properties: { host: "rack2", files: {} } };
-  for (const work of [create(both, urn, inputs, false), update(both, urn, state, inputs, false)]) {
-    const text = await message(work);
-    expect(text).toMatch(/^Files it on rack2: rack2 .*no SSH login/);
+  const attempts = [() => create(both, urn, inputs, false), () => update(both, urn, state, inputs, false)];
+  for (const attempt of attempts) {
+    const text = await message(attempt());
+    expect(text).toMatch(/^rack2 \(root@rack2\), Files it: no SSH login/);
     expect(text).toMatch(/\n {2}as rack1 \(root@10\.0\.0\.11\) sees it:\n {4}it runs with \[secret\]$/);
   }
 });

@@ -22,24 +22,42 @@ export interface Arguments<O extends ParseArgsOptionsConfig> {
  */
 export function readArguments<O extends ParseArgsOptionsConfig>(
   options: O,
+  argv?: readonly string[],
+  env?: NodeJS.ProcessEnv,
+): Arguments<O> {
+  const { words, values } = readWords(["stack"], options, argv, env);
+  return { stack: words[0] ?? "", values };
+}
+
+/**
+ * Like {@link readArguments}, for commands that take other words than the stack alone.
+ * @param names what the words are, for messages; one in brackets may be left out, and is then the last
+ */
+export function readWords<O extends ParseArgsOptionsConfig>(
+  names: readonly string[],
+  options: O,
   argv: readonly string[] = process.argv.slice(2),
   env: NodeJS.ProcessEnv = process.env,
-): Arguments<O> {
+): { readonly words: readonly string[]; readonly values: Values<O> } {
   const { values, positionals } = parse(options, argv);
   const words = [...positionals];
   const held = heldByNpm(options, values, env);
   for (const name of held.waiting) {
     // npm took the option for a switch, and its value for a word of ours.
-    if (held.waiting.length > 1 || words.length !== 2) {
+    if (held.waiting.length > 1 || words.length !== names.length + 1) {
       throw new UsageError(`npm kept --${name} for itself: write \`--\` before the options`);
     }
     held.values[name] = words.pop() ?? "";
   }
-  const [stack, ...others] = words;
-  if (stack === undefined) throw new UsageError("name the stack");
-  if (others.length > 0) throw new UsageError(`one stack at a time; what is ${others.join(" ")}?`);
-  if (stack.startsWith("-")) throw new UsageError(`${stack} is no name of a stack`);
-  return { stack, values: { ...held.values, ...values } as Values<O> };
+  const missing = names[words.length];
+  if (missing !== undefined && !missing.startsWith("[")) throw new UsageError(`name the ${missing}`);
+  const others = words.slice(names.length).join(" ");
+  if (others !== "" && names.length === 1)
+    throw new UsageError(`one ${names[0]} at a time; what is ${others}?`);
+  if (others !== "") throw new UsageError(`what is ${others}?`);
+  const [i = -1] = words.flatMap((word, index) => (word.startsWith("-") ? [index] : []));
+  if (i >= 0) throw new UsageError(`${words[i]} is no name of a ${names[i]}`);
+  return { words, values: { ...held.values, ...values } as Values<O> };
 }
 
 function parse<O extends ParseArgsOptionsConfig>(options: O, argv: readonly string[]) {

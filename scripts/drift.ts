@@ -13,11 +13,11 @@ await main(`npm run drift <stack> -- ${reportUsage}`, async () => {
     say.now(`reading stack ${stack}`);
     const printed = printStack(stack);
     // Loaded while the CLI works.
-    const [{ stackDrift }, { configurationOf, inventoryOf }] = await Promise.all([
+    const [{ stackDrift }, { inventoryOf, readConfiguration }] = await Promise.all([
       import("#checks/drift.ts"),
       import("./stack.ts"),
     ]);
-    const inventory = inventoryOf(await configurationOf(printed));
+    const inventory = inventoryOf(await readConfiguration(stack, printed.config));
     say.now("comparing the hosts with what was last applied");
     const results = await stackDrift(
       printed.exported.then((text) => JSON.parse(text)),

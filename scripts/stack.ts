@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { namespaces, type RawConfiguration } from "#stacks/config.ts";
 import { credentials, hosts, type Inventory } from "#transport/inventory.ts";
-import { type PrintedStack, printStack } from "./printed-stack.ts";
+import { printConfiguration, printStack } from "./printed-stack.ts";
 
 const configuration = z.record(
   z.string(),
@@ -16,13 +16,16 @@ export interface Stack {
 
 /** Reads state and configuration of a stack. */
 export async function readStack(stack: string): Promise<Stack> {
-  const printed = printStack(stack);
-  return { exported: JSON.parse(await printed.exported), raw: await configurationOf(printed) };
+  const { exported, config } = printStack(stack);
+  return { exported: JSON.parse(await exported), raw: await readConfiguration(stack, config) };
 }
 
-/** The configuration alone, which the CLI has ready before the state. */
-export async function configurationOf(printed: PrintedStack): Promise<RawConfiguration> {
-  return rawConfiguration(JSON.parse(await printed.config));
+/** Reads the configuration alone. @param printed by the CLI, where it has been asked already */
+export async function readConfiguration(
+  stack: string,
+  printed = printConfiguration(stack),
+): Promise<RawConfiguration> {
+  return rawConfiguration(JSON.parse(await printed));
 }
 
 /** The keys of ours out of `pulumi config --json`. */

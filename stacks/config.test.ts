@@ -42,6 +42,21 @@ test("defaults are filled in", () => {
   expect(base.heldPackages).toContain("nvidia-");
 });
 
+test("the same private address behind different jump hosts is two machines", () => {
+  const inner = (jump: string) => ({ ...linux("192.168.1.10"), jump });
+  expect(refused({ hosts: { ...hosts, one: inner("rack1"), two: inner("rack2") } })).toEqual([]);
+  expect(refused({ hosts: { ...hosts, one: inner("rack1"), two: inner("rack1") } })).toEqual([
+    "hosts.two.address: is the same machine as one; give a machine one name",
+  ]);
+});
+
+test.each(["rack1", "ops@192.0.2.1", "ops@[fd00::1]:2222", ["rack1", "ops@inner.example:2200"], []])(
+  "the jump %j is fine",
+  (jump) => {
+    expect(refused({ hosts: { ...hosts, rack2: { ...linux("10.0.0.12"), jump } } })).toEqual([]);
+  },
+);
+
 test("an empty stack is fine", () => {
   expect(refused({ hosts: undefined, services: undefined })).toEqual([]);
 });
@@ -56,12 +71,12 @@ test.each<[string, { [key: string]: unknown }, string[]]>([
   [
     "an unknown key with nothing near",
     { mirrors: { debian: "http://x" } },
-    ["mirrors.debian: is not a known key; known here: hub"],
+    ["mirrors.debian: is not a known key; known here: hub, llamacpp"],
   ],
   [
     "a wrong type",
     { hosts: { rack1: { ...linux("10.0.0.11"), port: "22" } } },
-    ["hosts.rack1.port: must be a number, is a text"],
+    ["hosts.rack1.port: must be a number, is a text; write it without quotes"],
   ],
   [
     "a number where YAML needs quotes",
@@ -94,9 +109,110 @@ test.each<[string, { [key: string]: unknown }, string[]]>([
     ["base.extraCommands.nas: is no host of gpuhost:hosts; known here: rack1, rack2"],
   ],
   [
+    "openings where they would not be made, or twice",
+    {
+      hosts: { rack1: linux("10.0.0.11"), rack2: { ...linux("10.0.0.12"), base: false } },
+      services: { chat: { ...big, leader: "rack1", workers: [] } },
+      base: { openings: { nas: [], rack1: [{ port: 22 }, { port: 8080 }], rack2: [{ port: 9000 }] } },
+    },
+    [
+      "base.openings.nas: is no host of gpuhost:hosts; known here: rack1, rack2",
+      "base.openings.rack2: rack2 has `base: false`; write this in the stack that has its base",
+      "base.openings.rack1[0].port: port 22 on rack1 is taken by SSH (hosts.rack1.port)",
+      "services.chat.port: port 8080 on rack1 is taken by base.openings.rack1[1]; choose another",
+    ],
+  ],
+  [
+    "a machine's old and new name in the run that renames it",
+    {
+      hosts: { rack1: { ...linux("10.0.0.11"), retire: true }, one: linux("10.0.0.11") },
+      services: { chat: { ...big, leader: "rack1", workers: [] } },
+    },
+    [
+      "services.chat.leader: rack1 is being retired; take it out of the service, or take out hosts.rack1.retire",
+    ],
+  ],
+  [
     "one machine under two names",
     { hosts: { rack1: linux("10.0.0.11"), one: linux("10.0.0.11") } },
     ["hosts.one.address: is the same machine as rack1; give a machine one name"],
+  ],
+  [
+    "an address with more than the address in it",
+    { hosts: { rack1: linux("ops@10.0.0.11") } },
+    ["hosts.rack1.address: must be a name or an address alone; user and port have keys of their own"],
+  ],
+  [
+    "an address that the ssh command would take for an option",
+    { hosts: { rack1: linux("-oProxyCommand=x") } },
+    ["hosts.rack1.address: must be a name or an address alone; user and port have keys of their own"],
+  ],
+  [
+    "a jump host that is neither a host nor a login",
+    { hosts: { ...hosts, rack2: { ...linux("10.0.0.12"), jump: "10.0.0.1" } } },
+    ["hosts.rack2.jump: must be the name of a host of gpuhost:hosts, or user@address or user@address:port"],
+  ],
+  [
+    "a bad login in a list of jump hosts",
+    { hosts: { ...hosts, rack2: { ...linux("10.0.0.12"), jump: ["rack1", "ops@10.0.0.1:99999"] } } },
+    [
+      "hosts.rack2.jump[1]: must be the name of a host of gpuhost:hosts, or user@address or user@address:port",
+    ],
+  ],
+  [
+    "a jump host that is not there",
+    { hosts: { rack1: { ...linux("10.0.0.11"), jump: "bastion" } } },
+    [
+      "hosts.rack1.jump: bastion is no host of gpuhost:hosts; a machine that is not in it is written user@address",
+    ],
+  ],
+  [
+    "jump hosts in a circle",
+    {
+      hosts: {
+        rack1: { ...linux("10.0.0.11"), jump: "rack2" },
+        rack2: { ...linux("10.0.0.12"), jump: ["rack3", "ops@10.1.0.1"] },
+        rack3: { ...linux("10.0.0.13"), jump: "rack1" },
+        rack4: { ...linux("10.0.0.14"), jump: "rack3" },
+      },
+    },
+    [
+      "hosts.rack1.jump: goes in a circle: rack1 → rack2 → rack3 → rack1",
+      "hosts.rack2.jump: goes in a circle: rack2 → rack3 → rack1 → rack2",
+      "hosts.rack3.jump: goes in a circle: rack3 → rack1 → rack2 → rack3",
+    ],
+  ],
+  [
+    "a host that is its own jump host",
+    { hosts: { rack1: { ...linux("10.0.0.11"), jump: "rack1" } } },
+    ["hosts.rack1.jump: goes in a circle: rack1 → rack1"],
+  ],
+  [
+    "a host of the inventory behind another hop",
+    { hosts: { ...hosts, rack3: { ...linux("10.0.0.13"), jump: ["rack1", "rack2"] } } },
+    [
+      "hosts.rack3.jump: rack2 can only stand first, as hosts.rack2.jump says how it is reached; give it the jump rack1 there",
+    ],
+  ],
+  [
+    "a jump host that is gone",
+    {
+      hosts: {
+        rack1: { ...linux("10.0.0.11"), retire: "gone" },
+        rack2: { ...linux("10.0.0.12"), jump: "rack1" },
+      },
+    },
+    ["hosts.rack2.jump: rack1 is gone, as hosts.rack1.retire says"],
+  ],
+  [
+    "extra commands on a host behind another",
+    {
+      hosts: { ...hosts, rack2: { ...linux("10.0.0.12"), jump: "rack1" } },
+      base: { extraCommands: { rack2: [] } },
+    },
+    [
+      "base.extraCommands.rack2: rack2 is reached through a jump host (hosts.rack2.jump), which extra commands cannot do; take them out",
+    ],
   ],
   [
     "a service with a name that no unit can have",
@@ -198,7 +314,7 @@ test("all problems come at once, also across hosts of a service that is wrong in
     "hosts.Bad: a host name is lower case letters, digits and inner hyphens",
     'hosts.Bad.platform: is missing; it must be "linux"',
     "hosts.Bad.address: is missing: DNS name, IPv4 or IPv6 address that your machine reaches over SSH.",
-    "services.big.port: must be a number, is a text",
+    "services.big.port: must be a number, is a text; write it without quotes",
     "services.big.workers[0]: rakc2 is no host of gpuhost:hosts; did you mean rack2?",
   ]);
 });
@@ -227,4 +343,110 @@ test("the machines of a group need IPv4 addresses", () => {
   ]);
   const cured = { ...named, rack2: { ...named.rack2, groupAddress: "10.0.0.12" } };
   expect(refused({ hosts: cured, services: { big } })).toEqual([]);
+});
+
+test("a key of ours that is misspelt or in the wrong namespace is refused, others' keys are not", () => {
+  const raw = { ...nothing, hosts, services: { big } };
+  const keys = ["gpuhost:hosts", "gpu-hosts:servces", "gpuhost:services", "aws:region", "gpu-hosts:base"];
+  expect(() => parseConfiguration(raw, { keys })).toThrow(
+    "gpu-hosts:servces: is not a known key; did you mean gpu-hosts:services?\n" +
+      "  gpuhost:services: is not a known key; did you mean gpu-hosts:services?",
+  );
+  expect(parseConfiguration(raw, { keys: ["gpuhost:hosts", "aws:region"] }).services).toHaveProperty("big");
+});
+
+const archive = "llama-b2-bin-ubuntu-x64.tar.gz";
+const release = (changes: object = {}) => ({
+  build: { release: { tag: "b2", variant: "cpu", archives: { [archive]: "0123".repeat(16) }, ...changes } },
+});
+const source = (changes: object = {}) => ({
+  build: { source: { tag: "b2", variant: "cpu", sha256: "0123".repeat(16), ...changes } },
+});
+const pin = "run: npm run pin llamacpp b2 STACK";
+
+test.each<[string, object, string[]]>([
+  ["a pinned release", release(), []],
+  ["a pinned source", source(), []],
+  [
+    "two ways to install",
+    { build: { packages: { "llama.cpp": "any" }, ...release().build } },
+    ["services.big.build: names packages and release; a service has one build"],
+  ],
+  ["no way to install", { build: {} }, ["services.big.build: needs one of packages, release, source"]],
+  [
+    "a build that is pinned in part",
+    { build: { packages: { "llama.cpp": "1:0.7.0", libggml0: "any" } } },
+    [
+      "services.big.build.packages.libggml0: is `any` beside exact versions, so machines could run different builds; write its version too",
+    ],
+  ],
+  [
+    "a version in place of a tag",
+    release({ tag: "v0.7.0" }),
+    [
+      "services.big.build.release.tag: must be a build tag, such as b11669: the project's programs are published under those",
+    ],
+  ],
+  [
+    "a release that nobody pinned",
+    release({ archives: {} }),
+    [
+      `services.big.build.release.archives: holds no archive of b2 for cpu on x64, which rack1 needs; ${pin}`,
+      `services.big.build.release.archives: holds no archive of b2 for cpu on x64, which rack2 needs; ${pin}`,
+    ],
+  ],
+  [
+    "another tag than the pinned one",
+    release({ tag: "b3" }),
+    [
+      "services.big.build.release.archives: holds no archive of b3 for cpu on x64, which rack1 needs; run: npm run pin llamacpp b3 STACK",
+      "services.big.build.release.archives: holds no archive of b3 for cpu on x64, which rack2 needs; run: npm run pin llamacpp b3 STACK",
+    ],
+  ],
+  [
+    "a placeholder for a hash",
+    release({ archives: { [archive]: "PLACEHOLDER" } }),
+    [`services.big.build.release.archives.${archive}: is no SHA-256; ${pin}`],
+  ],
+  [
+    "zeroes for a hash",
+    release({ archives: { [archive]: "0".repeat(64) } }),
+    [`services.big.build.release.archives.${archive}: is no SHA-256; ${pin}`],
+  ],
+  [
+    "a source that nobody pinned",
+    source({ sha256: undefined }),
+    [`services.big.build.source.sha256: is no SHA-256; ${pin}`],
+  ],
+  [
+    "a variant for a machine of no part",
+    release({ variants: { rack3: "cpu" } }),
+    ["services.big.build.release.variants.rack3: is no machine of this service; they are rack1, rack2"],
+  ],
+  [
+    "auto with machines that nobody looked at",
+    release({ variant: "auto", variants: { rack2: "cpu" } }),
+    [
+      "services.big.build.release.variant: auto cannot choose for rack1: nothing is recorded of its GPUs; run: npm run host refresh STACK rack1; or name the variant",
+    ],
+  ],
+])("%s: the lines are right", (_what, changes, expected) => {
+  expect(service(changes)).toEqual(expected);
+});
+
+test("auto goes by what the inventory records, and a variant that a driver cannot run is refused", () => {
+  const gpus = [{ model: "NVIDIA L4", computeCapability: "8.9" }];
+  const known = {
+    rack1: { ...hosts.rack1, gpus: [] },
+    rack2: { ...hosts.rack2, gpus, driver: "570.172.08" },
+  };
+  const of = (changes: object) =>
+    refused({ hosts: known, services: { big: { ...big, ...release({ variant: "auto", ...changes }) } } });
+  expect(of({})).toEqual([
+    `services.big.build.release.archives: holds no archive of b2 for cuda-12 on x64, which rack2 needs; ${pin}`,
+  ]);
+  expect(of({ variants: { rack2: "cuda-13.4" } })).toEqual([
+    "services.big.build.release.variants.rack2: does not run on rack2: CUDA 13 needs driver 580 or newer, and it has 570.172.08",
+  ]);
+  expect(of({ variants: { rack2: "cpu" } })).toEqual([]);
 });

@@ -20,12 +20,18 @@ const serviceName = z
     "a service's name is up to 40 lower case letters, digits and inner hyphens",
   );
 
-const mirrors = z
+export const mirrors = z
   .strictObject({
     hub: z
       .url({ protocol: /^https?$/, error: "must be an http or https address" })
       .default("https://huggingface.co")
       .describe("The model hub, or a mirror that answers its paths."),
+    llamacpp: z
+      .url({ protocol: /^https?$/, error: "must be an http or https address" })
+      .default("https://github.com/ggml-org/llama.cpp")
+      .describe(
+        "The llama.cpp project, or a mirror that answers the paths of its releases and source archives.",
+      ),
   })
   .describe("Where vendors' files come from, for machines behind a proxy or without internet.");
 
@@ -42,6 +48,15 @@ const extraCommand = z.strictObject({
   triggers: z.array(z.string()).default([]).describe("Values whose change runs the command again."),
 });
 
+const opening = z.strictObject({
+  port: z.int().min(1).max(65535).describe("TCP port."),
+  from: z
+    .union([z.literal("any"), z.array(z.string())], 'must be "any" or a list of addresses and networks')
+    .default("any")
+    .describe("Addresses and networks that may connect, or `any`; an empty list: only the machine itself."),
+  why: z.string().default("").describe("What listens there, shown beside the rule."),
+});
+
 const base = z
   .strictObject({
     packages: z
@@ -53,6 +68,12 @@ const base = z
       .default(["nvidia-", "libnvidia-", "cuda-", "libcuda", "llama.cpp", "libllama", "libggml"])
       .describe(
         "Beginnings of package names that unattended-upgrades leaves alone, as it would restart what serves.",
+      ),
+    openings: z
+      .record(hostName, z.array(opening))
+      .default({})
+      .describe(
+        "Ports by machine that its firewall guards beside those of this stack's services: those of a second stack on it, say.",
       ),
     extraCommands: z
       .record(hostName, z.array(extraCommand))
@@ -96,6 +117,18 @@ export const namespaces: Readonly<Record<keyof Configuration, string>> = {
   base: "gpu-hosts",
 };
 
+/**
+ * Keys of ours in the stack file, `<namespace>:<key>`, that mean nothing: a misspelt `services` would be no services at all,
+ * and the next `up` would take down what runs. Keys of other namespaces are none of our business.
+ */
+function strangeKeys(keys: readonly string[]): Problem[] {
+  const known = Object.entries(namespaces).map(([key, namespace]) => `${namespace}:${key}`);
+  const ours = new Set(Object.values(namespaces));
+  return keys
+    .filter((key) => ours.has(key.slice(0, key.indexOf(":"))) && !known.includes(key))
+    .map((key) => ({ path: [key], text: `is not a known key${suggestion(key, known)}` }));
+}
+
 /** The stack file cannot be used; the message has one line for each problem. */
 export class ConfigurationError extends Error {
   override name = "ConfigurationError";
@@ -105,6 +138,20 @@ export class ConfigurationError extends Error {
 export function placement(service: Service): Placement {
   const engine: EngineConfiguration = engines[service.engine];
   return engine.placement(service);
+}
+
+/** What only its engine can judge of a service: asked of services that are right in themselves, on hosts that are. */
+function engineProblems(
+  services: Readonly<Record<string, Service>>,
+  stack: string,
+  machines: Readonly<Record<string, HostEntry>>,
+): Problem[] {
+  return Object.entries(services).flatMap(([name, service]) => {
+    const engine: EngineConfiguration = engines[service.engine];
+    if (!engine.placement(service).seats.every(({ host }) => host in machines)) return [];
+    const found = engine.problems?.(service, { stack, machines }) ?? [];
+    return found.map(({ path, text }) => ({ path: ["services", name, ...path], text }));
+  });
 }
 
 interface Checked<T> {
@@ -134,6 +181,19 @@ function strangers(key: string, named: readonly string[], known: readonly string
   return named
     .filter((name) => !known.includes(name))
     .map((name) => ({ path: [key, name], text: `is no host of gpuhost:hosts${suggestion(name, known)}` }));
+}
+
+/** Extra commands connect by themselves, straight to the machine. */
+function unreachableCommands(
+  named: readonly string[],
+  hosts: Readonly<Record<string, HostEntry>>,
+): Problem[] {
+  return named
+    .filter((name) => [hosts[name]?.jump ?? []].flat().length > 0)
+    .map((name) => ({
+      path: ["base", "extraCommands", name],
+      text: `${name} is reached through a jump host (hosts.${name}.jump), which extra commands cannot do; take them out`,
+    }));
 }
 
 /**
@@ -166,8 +226,14 @@ const keysOf = (raw: unknown): string[] => (typeof raw === "object" && raw !== n
 /**
  * Checks a whole configuration, each value and the rules across hosts. Throws one ConfigurationError with every problem,
  * a line each, in the words of the stack file.
+ *
+ * @param keys all keys of the stack file with their namespace, so that one of ours that is misspelt is found
+ * @param stack its name, for commands that an error tells to run
  */
-export function parseConfiguration(raw: RawConfiguration): Configuration {
+export function parseConfiguration(
+  raw: RawConfiguration,
+  { keys = [], stack = "STACK" }: { readonly keys?: readonly string[]; readonly stack?: string } = {},
+): Configuration {
   const hosts = entries<z.ZodType<HostEntry>>("hosts", raw.hosts, hostName, hostEntry);
   const secrets = entries("credentials", raw.credentials, z.string(), credentials);
   const services = entries("services", raw.services, serviceName, service);
@@ -176,6 +242,7 @@ export function parseConfiguration(raw: RawConfiguration): Configuration {
   const refresh = check(refreshBeforeUpdate, raw.refreshBeforeUpdate ?? false, ["refreshBeforeUpdate"]);
   const names = keysOf(raw.hosts);
   const own = [
+    ...strangeKeys(keys),
     ...hosts.problems,
     ...secrets.problems,
     ...services.problems,
@@ -184,11 +251,15 @@ export function parseConfiguration(raw: RawConfiguration): Configuration {
     ...refresh.problems,
     ...strangers("credentials", keysOf(raw.credentials), names),
     ...strangers("base.extraCommands", keysOf(common.value?.extraCommands), names),
+    ...unreachableCommands(keysOf(common.value?.extraCommands), hosts.values),
+    ...strangers("base.openings", keysOf(common.value?.openings), names),
+    ...engineProblems(services.values, stack, hosts.values),
   ];
   const across = topologyProblems({
     names,
     hosts: hosts.values,
     placements: placements(raw.services, services),
+    ...(common.value ? { base: common.value } : {}),
   });
   const told = new Set(own.map(({ path }) => pathText(path)));
   const problems = [...own, ...across.filter(({ path }) => !told.has(pathText(path)))];

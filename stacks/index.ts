@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { LinuxHost } from "#components/linux-host/linux-host.ts";
+import { LinuxGuest, LinuxHost } from "#components/linux-host/linux-host.ts";
 import { Llamacpp } from "#components/llamacpp/llamacpp.ts";
 import type { EngineArgs, ServedModel, ServingHost } from "#components/serving-host.ts";
 import { type Announced, announceOutages } from "./announce.ts";
@@ -12,6 +12,7 @@ import {
   type RawConfiguration,
   type Service,
 } from "./config.ts";
+import { askedOfOthers } from "./guests.ts";
 import { curlLine } from "./outputs.ts";
 import { groupAddress, openings } from "./topology.ts";
 
@@ -25,7 +26,10 @@ function readConfiguration(): Configuration {
   const read = ([key, namespace]: [string, string]) => [key, new pulumi.Config(namespace).getObject(key)];
   const raw = Object.fromEntries(Object.entries(namespaces).map(read)) as RawConfiguration;
   try {
-    return parseConfiguration(raw);
+    return parseConfiguration(raw, {
+      keys: Object.keys(pulumi.runtime.allConfig()),
+      stack: pulumi.getStack(),
+    });
   } catch (error) {
     // A stack trace tells an operator nothing.
     throw error instanceof ConfigurationError ? new pulumi.RunError(error.message) : error;
@@ -36,18 +40,20 @@ function readConfiguration(): Configuration {
 function declareHosts({ hosts, credentials, services, base }: Configuration): Record<string, ServingHost> {
   const placements = Object.entries(services).map(([name, service]) => [name, placement(service)] as const);
   const open = openings({ hosts, placements: Object.fromEntries(placements) });
+  for (const line of askedOfOthers(hosts, open)) void pulumi.log.warn(line);
   const serving: Record<string, ServingHost> = {};
   for (const [name, entry] of Object.entries(hosts)) {
     if (entry.retire) continue;
     const args = {
       packages: base.packages,
       heldPackages: base.heldPackages,
-      openings: open[name] ?? [],
+      openings: [...(open[name] ?? []), ...(base.openings[name] ?? [])],
       extraCommands: base.extraCommands[name] ?? [],
       login: { ...entry, ...credentials[name] },
     };
-    const parts = entry.base ? new LinuxHost(name, args).parts : [];
-    serving[name] = { name, address: entry.address, groupAddress: groupAddress(entry), base: parts };
+    const { parts } = entry.base ? new LinuxHost(name, args) : new LinuxGuest(name);
+    const { address } = entry;
+    serving[name] = { name, address, groupAddress: groupAddress(entry), record: entry, base: parts };
   }
   return serving;
 }
@@ -60,7 +66,7 @@ function declareServices({ services, mirrors }: Configuration, hosts: Record<str
     const { url, model, units, generation } = new components[service.engine](name, {
       service,
       hosts,
-      hub: mirrors.hub,
+      mirrors,
     });
     const curl = curlLine(pulumi.getStack(), name, { url, model, secured: service.apiKey !== undefined });
     served[name] = { engine: service.engine, url, model, generation, units, curl };
@@ -68,6 +74,9 @@ function declareServices({ services, mirrors }: Configuration, hosts: Record<str
   }
   return { services: served, ...keys };
 }
+
+// To each resource that failed the SDK adds an error with a stack trace of its own, which hides what the provider said.
+if (pulumi.runtime.hasEngine() && !process.env.DEBUG) Error.stackTraceLimit = 0;
 
 const configuration = readConfiguration();
 const outputs = declareServices(configuration, declareHosts(configuration));

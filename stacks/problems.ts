@@ -90,9 +90,16 @@ function wrongType({ expected, input, inst }: RawIssue): string {
     const description = (inst as z.ZodType | undefined)?.description;
     return description ? `is missing: ${description}` : `is missing; it ${must}`;
   }
+  return `${must}, is ${kindOf(input)}${cureOf(String(expected), input)}`;
+}
+
+/** How a value of the wrong type is to be written. Holds nothing of the value, which may be a secret. */
+function cureOf(expected: string, input: unknown): string {
   // YAML takes 22, 1e5 and no for what they look like.
-  const cure = expected === "string" && typeof input !== "object" ? "; put it in quotes" : "";
-  return `${must}, is ${kindOf(input)}${cure}`;
+  if (expected === "string") return typeof input === "object" ? "" : "; put it in quotes";
+  if (["number", "int", "boolean"].includes(expected))
+    return typeof input === "string" ? "; write it without quotes" : "";
+  return expected === "array" && typeof input !== "object" ? "; write it in brackets: [ … ]" : "";
 }
 
 const choices = (values: readonly unknown[]) =>

@@ -1,5 +1,6 @@
 import { isIPv4 } from "node:net";
 import type { Exposure, Opening, Placement, Seat } from "#components/placement.ts";
+import { type HostEntry, jumpProblem, sshPort } from "#transport/inventory.ts";
 import { type Problem, pathText, suggestion } from "./problems.ts";
 
 /** A machine as the rules across hosts see it. */
@@ -7,9 +8,12 @@ export interface Place {
   readonly platform: string;
   readonly address: string;
   /** SSH port. */
-  readonly port: number;
+  readonly port?: number | undefined;
+  readonly jump?: HostEntry["jump"];
   readonly groupAddress?: string | undefined;
   readonly retire?: true | "gone" | undefined;
+  /** Whether this stack has its base; another one may. @default true */
+  readonly base?: boolean;
 }
 
 export interface Topology {
@@ -18,6 +22,11 @@ export interface Topology {
   readonly hosts: Readonly<Record<string, Place>>;
   /** What each service takes up, by its name. */
   readonly placements: Readonly<Record<string, Placement>>;
+  /** What else the base of single machines has, by their names. */
+  readonly base?: {
+    readonly openings: Readonly<Record<string, readonly { readonly port: number }[]>>;
+    readonly extraCommands: Readonly<Record<string, unknown>>;
+  };
 }
 
 /** Address that the other machines of a stack use for one. */
@@ -78,10 +87,13 @@ function exposureProblem(service: string, exposure: Exposure): Problem | undefin
 /** Two names for one machine would install everything twice, each against the other. */
 function doubles({ hosts }: Topology): Problem[] {
   const seen = new Map<string, string>();
-  return Object.entries(hosts).flatMap(([name, { address, port, retire }]) => {
-    const other = seen.get(`${address} ${port}`);
+  return Object.entries(hosts).flatMap(([name, host]) => {
+    const { address, retire } = host;
+    // Behind different jump hosts the same private address may be two machines.
+    const place = `${address} ${sshPort(host)} ${[host.jump ?? []].flat().join(" ")}`;
+    const other = seen.get(place);
     if (retire) return [];
-    seen.set(`${address} ${port}`, name);
+    seen.set(place, name);
     return other
       ? [
           {
@@ -93,11 +105,41 @@ function doubles({ hosts }: Topology): Problem[] {
   });
 }
 
-function portClashes({ names, hosts, placements }: Topology): Problem[] {
-  const taken = new Map(
-    Object.entries(hosts).map(([name, { port }]) => [`${name} ${port}`, `SSH (hosts.${name}.port)`]),
+/** The way to a host through others must end. An entry that is wrong in itself is told as that. */
+function jumps({ names, hosts }: Topology): Problem[] {
+  const known = { ...Object.fromEntries(names.map((name) => [name, {}])), ...hosts };
+  return Object.keys(hosts).flatMap((name) => {
+    const text = jumpProblem(name, known);
+    return text === undefined ? [] : [{ path: ["hosts", name, "jump"], text }];
+  });
+}
+
+/** What is written for the base of a machine whose base another stack has would never be done. */
+function baseProblems({ hosts, base }: Topology): Problem[] {
+  return Object.entries({ openings: base?.openings, extraCommands: base?.extraCommands }).flatMap(
+    ([key, map]) =>
+      Object.keys(map ?? {})
+        .filter((name) => hosts[name]?.base === false)
+        .map((name) => ({
+          path: ["base", key, name],
+          text: `${name} has \`base: false\`; write this in the stack that has its base`,
+        })),
   );
-  return Object.entries(placements).flatMap(([service, { exposures }]) =>
+}
+
+function portClashes({ names, hosts, placements, base }: Topology): Problem[] {
+  const taken = new Map(
+    Object.entries(hosts).map(([name, host]) => [`${name} ${sshPort(host)}`, `SSH (hosts.${name}.port)`]),
+  );
+  const openings = Object.entries(base?.openings ?? {}).flatMap(([host, all]) =>
+    all.flatMap(({ port }, i) => {
+      const holder = taken.get(`${host} ${port}`);
+      if (!holder) taken.set(`${host} ${port}`, `base.openings.${host}[${i}]`);
+      const path = ["base", "openings", host, i, "port"];
+      return holder ? [{ path, text: `port ${port} on ${host} is taken by ${holder}` }] : [];
+    }),
+  );
+  const exposures = Object.entries(placements).flatMap(([service, { exposures }]) =>
     exposures.flatMap(({ host, port, path, what }) => {
       if (!names.includes(host) || hosts[host]?.retire) return [];
       const holder = taken.get(`${host} ${port}`);
@@ -109,6 +151,7 @@ function portClashes({ names, hosts, placements }: Topology): Problem[] {
         : [];
     }),
   );
+  return [...openings, ...exposures];
 }
 
 /** A machine has one version of a package, whoever asks for it. */
@@ -135,6 +178,8 @@ export function topologyProblems(topology: Topology): Problem[] {
   ]);
   return [
     ...doubles(topology),
+    ...jumps(topology),
+    ...baseProblems(topology),
     ...perService.filter((found) => found !== undefined),
     ...portClashes(topology),
     ...versionClashes(topology),

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loginMethods } from "./authentication.ts";
+import { endpointOf } from "./endpoint.ts";
 import { type Credentials, hostEntry } from "./inventory.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gpu-hosts-auth-"));
@@ -19,7 +20,6 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const subject = { name: "gpu1", target: "root@10.0.0.1" };
 interface Given {
   readonly identityFile?: string;
   readonly credentials?: Credentials;
@@ -28,10 +28,17 @@ interface Given {
 }
 const labels = ({ identityFile, credentials, home: at = home, agent }: Given) =>
   loginMethods(
-    subject,
-    { ...hostEntry.parse({ platform: "linux", address: "10.0.0.1" }), ...(identityFile && { identityFile }) },
+    endpointOf(
+      "gpu1",
+      true,
+      {
+        ...hostEntry.parse({ platform: "linux", address: "10.0.0.1" }),
+        ...(identityFile && { identityFile }),
+      },
+      undefined,
+      { home: at, agent },
+    ),
     credentials,
-    { home: at, agent },
   ).map(({ label }) => label);
 
 test("the key of the credentials stands alone", () => {

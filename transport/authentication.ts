@@ -1,17 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import type { AgentAuthMethod, ParsedKey, PublicKeyAuthMethod } from "ssh2";
+import type { AgentAuthMethod, BaseAgent, ParsedKey, PublicKeyAuthMethod } from "ssh2";
 import ssh2 from "ssh2";
+import { type Endpoint, fieldOf } from "./endpoint.ts";
 import { HostError, type Subject } from "./errors.ts";
-import type { Credentials, HostEntry } from "./inventory.ts";
-
-/** What of the operator's own machine is used to log in. */
-export interface Surroundings {
-  /** Home directory: `~` in paths, `.ssh` for keys and known_hosts. */
-  readonly home: string;
-  /** Socket of the ssh-agent (SSH_AUTH_SOCK). */
-  readonly agent?: string | undefined;
-}
+import type { Credentials } from "./inventory.ts";
 
 /** One way to log in, and what an error text calls it. */
 export interface LoginMethod {
@@ -19,62 +11,103 @@ export interface LoginMethod {
   readonly method: PublicKeyAuthMethod | AgentAuthMethod;
 }
 
-const DEFAULT_KEYS = ["id_ed25519", "id_ecdsa", "id_rsa"];
-
 /**
  * The ways to log in, in the order they are tried: the key in the credentials alone; else the entry's key file (then the
- * agent, which may hold it unlocked); else the agent and the usual key files. Throws a `config` HostError if there is none,
- * or if the key that was asked for cannot be used.
+ * agent, which may hold it unlocked); else the ssh config's key files and the agent; else the agent and the usual key files.
+ * Throws a `config` HostError if there is none, or if the key that was asked for cannot be used.
  */
-export function loginMethods(
-  subject: Subject,
-  entry: HostEntry,
-  credentials: Credentials | undefined,
-  { home, agent }: Surroundings,
-): LoginMethod[] {
-  const username = entry.user;
-  const agentMethod: LoginMethod[] =
-    agent === undefined ? [] : [{ label: `ssh-agent ${agent}`, method: { type: "agent", username, agent } }];
-  const withKey = (label: string, key: ParsedKey): LoginMethod => ({
-    label,
-    method: { type: "publickey", username, key },
-  });
-  const field = `credentials.${subject.name}`;
-
+export function loginMethods(endpoint: Endpoint, credentials: Credentials | undefined): LoginMethod[] {
+  const { subject, identityFile } = endpoint;
+  const passphrase = credentials?.passphrase;
   if (credentials?.privateKey !== undefined) {
-    const key = parse(credentials.privateKey, credentials.passphrase);
-    if (key instanceof Error) throw unusable(subject, `${field}.privateKey`, key);
-    return [withKey(`${field}.privateKey`, key)];
+    const field = `credentials.${subject.name}.privateKey`;
+    const key = parse(credentials.privateKey, passphrase);
+    if (key instanceof Error) throw unusable(subject, field, key);
+    return [withKey(endpoint, field, key)];
   }
+  return identityFile === undefined
+    ? withWhatIsThere(endpoint, passphrase)
+    : withNamedKey(endpoint, identityFile, passphrase);
+}
 
-  if (entry.identityFile !== undefined) {
-    const path = entry.identityFile.replace(/^~(?=\/|$)/, home);
-    const key = readKey(path, credentials?.passphrase);
-    if (!(key instanceof Error)) return [withKey(path, key), ...agentMethod];
-    if (locked(key) && agentMethod.length > 0) return agentMethod;
-    throw unusable(subject, `identityFile ${entry.identityFile}`, key);
-  }
+function withKey({ user: username }: Endpoint, label: string, key: ParsedKey): LoginMethod {
+  return { label, method: { type: "publickey", username, key } };
+}
 
-  const files = DEFAULT_KEYS.map((name) => join(home, ".ssh", name)).filter((path) => existsSync(path));
-  const keys = files.map((path) => ({ path, key: readKey(path, credentials?.passphrase) }));
-  const methods = [
-    ...agentMethod,
-    ...keys.flatMap(({ path, key }) => (key instanceof Error ? [] : [withKey(path, key)])),
-  ];
+/** @param only public key blobs in base64, the only ones of the agent's that may be shown */
+function withAgent({ user: username, agent }: Endpoint, only?: readonly string[]): LoginMethod[] {
+  if (agent === undefined) return [];
+  return [{ label: `ssh-agent ${agent}`, method: { type: "agent", username, agent: agentOf(agent, only) } }];
+}
+
+function withNamedKey(endpoint: Endpoint, path: string, passphrase: string | undefined): LoginMethod[] {
+  const key = readKey(path, passphrase);
+  if (!(key instanceof Error)) return [withKey(endpoint, path, key), ...withAgent(endpoint)];
+  const half = publicHalf(path);
+  const agent = withAgent(endpoint, half === undefined ? undefined : [half]);
+  if ((isPublic(key) || locked(key)) && agent.length > 0) return agent;
+  throw unusable(endpoint.subject, `identityFile ${path}`, key);
+}
+
+function withWhatIsThere(endpoint: Endpoint, passphrase: string | undefined): LoginMethod[] {
+  const { subject, listed, identityFiles, identitiesNamed, identitiesOnly } = endpoint;
+  const files = identityFiles.filter((path) => existsSync(path));
+  const keys = files.map((path) => ({ path, key: readKey(path, passphrase) }));
+  const fromFiles = keys.flatMap(({ path, key }) =>
+    key instanceof Error ? [] : [withKey(endpoint, path, key)],
+  );
+  const halves = files.flatMap((path) => publicHalf(path) ?? []);
+  const fromAgent = withAgent(endpoint, identitiesOnly ? halves : undefined);
+  const methods = identitiesNamed ? [...fromFiles, ...fromAgent] : [...fromAgent, ...fromFiles];
   if (methods.length > 0) return methods;
-  const skipped = keys.map(({ path, key }) => `${path}: ${key instanceof Error ? key.message : ""}`);
+  const missing = identitiesNamed ? identityFiles.filter((path) => !files.includes(path)) : [];
   throw new HostError(
     subject,
     "config",
-    ["there is no key to log in with: no ssh-agent, no usable key file in ~/.ssh", ...skipped].join("\n  "),
-    `start an ssh-agent, or set hosts.${subject.name}.identityFile or ${field}.privateKey`,
+    [
+      "there is no key to log in with: no ssh-agent, no usable key file in ~/.ssh",
+      ...keys.map(({ path, key }) => `${path}: ${key instanceof Error ? key.message : ""}`),
+      ...missing.map((path) => `${path}: no such file`),
+    ].join("\n  "),
+    `start an ssh-agent, or set ${fieldOf(endpoint, "identityFile")}${listed ? ` or credentials.${subject.name}.privateKey` : ""}`,
   );
+}
+
+/** A server counts every key it is shown as a try, and closes the door after a few: where keys are named, only those are shown. */
+function agentOf(agent: string, only: readonly string[] | undefined): BaseAgent | string {
+  if (only === undefined) return agent;
+  const chosen = ssh2.createAgent(agent);
+  const all = chosen.getIdentities.bind(chosen);
+  chosen.getIdentities = (callback) =>
+    all((error, keys) => {
+      const parsed = (keys ?? []).map((key) => ssh2.utils.parseKey(key as Buffer));
+      const allowed = parsed.flatMap((key) =>
+        key instanceof Error || !only.includes(blobOf(key)) ? [] : [key],
+      );
+      callback(error, allowed);
+    });
+  return chosen;
+}
+
+const blobOf = (key: ParsedKey) => key.getPublicSSH().toString("base64");
+
+/** The public key in a file, or of the private key in a file that may be locked; `undefined` if it cannot be told. */
+function publicHalf(path: string): string | undefined {
+  for (const file of [path, `${path}.pub`]) {
+    try {
+      const key = ssh2.utils.parseKey(readFileSync(file));
+      if (!(key instanceof Error)) return blobOf(key);
+    } catch {
+      // No such file: the next may be there.
+    }
+  }
+  return undefined;
 }
 
 function parse(text: string | Buffer, passphrase: string | undefined): ParsedKey | Error {
   const key = ssh2.utils.parseKey(text, passphrase);
   if (key instanceof Error) return key;
-  return key.isPrivateKey() ? key : new Error("it is a public key; the private one is needed");
+  return key.isPrivateKey() ? key : new Error(PUBLIC);
 }
 
 function readKey(path: string, passphrase: string | undefined): ParsedKey | Error {
@@ -84,6 +117,9 @@ function readKey(path: string, passphrase: string | undefined): ParsedKey | Erro
     return error as Error;
   }
 }
+
+const PUBLIC = "it is a public key; the private one is needed, or an ssh-agent that holds it";
+const isPublic = (error: Error) => error.message === PUBLIC;
 
 const locked = (error: Error) => /no passphrase given/i.test(error.message);
 

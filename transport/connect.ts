@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import ssh2 from "ssh2";
-import { type LoginMethod, loginMethods, type Surroundings } from "./authentication.ts";
+import { type LoginMethod, loginMethods } from "./authentication.ts";
 import { Connection } from "./connection.ts";
+import { type Endpoint, fieldOf } from "./endpoint.ts";
 import { HostError, type Subject } from "./errors.ts";
 import {
   type HostKeyAlgorithm,
@@ -10,73 +10,88 @@ import {
   type KeyVerdict,
   type KnownKey,
   keyAlgorithms,
-  parseKnownHosts,
+  knownHostsName,
+  readKnownHosts,
 } from "./host-key.ts";
-import type { Credentials, HostEntry } from "./inventory.ts";
+import type { Credentials } from "./inventory.ts";
+import { keyError } from "./key-error.ts";
+import { type Hop, NotYet, openWay, reasonOf } from "./way.ts";
 
-const READY_SECONDS = 15;
+/** For the whole of handshake and login: some ten round trips, more where an agent has many keys. */
+const LOGIN_SECONDS = 30;
 
 /** All that one attempt to connect needs. */
 export interface Destination {
-  readonly subject: Subject;
-  readonly entry: HostEntry;
+  readonly endpoint: Endpoint;
   readonly credentials: Credentials | undefined;
-  readonly surroundings: Surroundings;
+  /** The last jump host before it; `undefined`: reached directly. */
+  readonly via: Hop | undefined;
 }
 
-/** An attempt that may well succeed a little later: the host boots, or the network is not there yet. */
-export class NotYet extends Error {
-  override readonly name = "NotYet";
-}
-
-/** How an operator reaches a host: `ops@10.0.0.11`, `root@[fd00::1]:2222`. */
-export function targetOf({ user, address, port }: HostEntry): string {
-  const bracketed = address.includes(":") ? `[${address}]` : address;
-  return `${user}@${bracketed}${port === 22 ? "" : `:${port}`}`;
+/** Told while a connection is made and used. */
+export interface Listener {
+  /** A script was sent to a worker; logins are not counted. */
+  onRoundTrip(): void;
+  /** The host sent something: it is there, and slow at worst. */
+  onHeard(): void;
 }
 
 /** Opens one connection. Rejects with {@link NotYet} where trying again makes sense, else with a HostError. */
 export async function connect(
   destination: Destination,
-  onRoundTrip: () => void,
+  listener: Listener,
   signal: AbortSignal,
 ): Promise<Connection> {
-  const { entry, surroundings } = destination;
-  const known = knownKeys(entry, surroundings.home);
+  const known = knownKeys(destination.endpoint);
   try {
-    return await attempt(destination, known, keyAlgorithms(known), onRoundTrip, signal);
+    return await attempt(destination, known, keyAlgorithms(known), listener, signal);
   } catch (error) {
-    const pinned = entry.hostKey !== undefined;
-    if (!pinned || !(error instanceof HostError) || error.kind !== "key") throw error;
+    const pinned = destination.endpoint.hostKey !== undefined;
+    if (!pinned || !refusedKey(error, destination.endpoint.subject)) throw error;
     // A host shows one of its keys, and a pin does not tell of which type it is: it may be the pin of another one.
     for (const algorithm of ["ecdsa-sha2-nistp256", "rsa-sha2-512"] as const) {
-      const other = await attempt(destination, known, [algorithm], onRoundTrip, signal).catch(
-        () => undefined,
-      );
+      const other = await attempt(destination, known, [algorithm], listener, signal).catch(() => undefined);
       if (other) return other;
     }
     throw error;
   }
 }
 
-function attempt(
+/** The key refused is that of the host itself, not of a jump host before it. */
+const refusedKey = (error: unknown, { name }: Subject) =>
+  error instanceof HostError && error.kind === "key" && error.host === name && error.cause === undefined;
+
+async function attempt(
   destination: Destination,
   known: readonly KnownKey[],
   serverHostKey: HostKeyAlgorithm[],
-  onRoundTrip: () => void,
+  listener: Listener,
   signal: AbortSignal,
 ): Promise<Connection> {
-  const { subject, entry, credentials, surroundings } = destination;
-  const methods = loginMethods(subject, entry, credentials, surroundings);
+  const { endpoint, credentials, via } = destination;
+  const { subject, user } = endpoint;
+  const methods = loginMethods(endpoint, credentials);
+  const sock = await openWay(endpoint, via, signal);
+  sock.on("data", () => listener.onHeard());
   const client = new ssh2.Client();
   let verdict: KeyVerdict | undefined;
   let banner = "";
+  let broken: Error | undefined;
+  sock.once("error", (error) => {
+    broken = error;
+  });
 
-  return new Promise((resolve, reject) => {
-    const fail = (error: Error & { level?: string; code?: string }) => {
+  return await new Promise((resolve, reject) => {
+    const fail = (error: Failure) => {
+      // The agent is gone, or would not sign with this key: the next key is tried.
+      if (error.level === "agent") return;
       signal.removeEventListener("abort", aborted);
-      reject(explained(destination, methods, verdict, banner, error));
-      client.destroy();
+      reject(
+        broken instanceof NotYet
+          ? broken
+          : explained(destination, methods, { verdict, known, banner }, error),
+      );
+      discard(client, sock);
     };
     client.on("banner", (text) => {
       banner += text;
@@ -87,18 +102,17 @@ function attempt(
     const closed = () => fail(new Error("the connection was closed before the login was complete"));
     client.on("close", closed);
     client.on("ready", () => {
-      // Without this each request waits some 40 ms for Nagle's algorithm.
-      client.setNoDelay(true);
       signal.removeEventListener("abort", aborted);
       client.off("error", fail).off("close", closed);
-      const login = { subject, user: entry.user, sudoPassword: credentials?.sudoPassword };
-      resolve(new Connection(login, client, onRoundTrip));
+      const login = { subject, user, sudoPassword: credentials?.sudoPassword };
+      resolve(
+        new Connection(login, client, { via: via?.subject, onRoundTrip: () => listener.onRoundTrip() }),
+      );
     });
     client.connect({
-      host: entry.address,
-      port: entry.port,
-      username: entry.user,
-      readyTimeout: READY_SECONDS * 1000,
+      sock,
+      username: user,
+      readyTimeout: LOGIN_SECONDS * 1000,
       keepaliveInterval: 10_000,
       keepaliveCountMax: 3,
       algorithms: { serverHostKey },
@@ -111,39 +125,69 @@ function attempt(
   });
 }
 
-function knownKeys({ hostKey, address, port }: HostEntry, home: string): KnownKey[] {
-  if (hostKey !== undefined) return [{ type: undefined, fingerprint: hostKey, revoked: false }];
-  try {
-    return parseKnownHosts(readFileSync(join(home, ".ssh", "known_hosts"), "utf8"), address, port);
-  } catch {
-    return []; // no such file: no key is known, which the verdict says
-  }
+/** Ends an attempt that failed; what the stream still has to say is of no interest. */
+function discard(client: ssh2.Client, sock: Duplex): void {
+  client.on("error", () => undefined);
+  sock.on("error", () => undefined);
+  client.destroy();
+  sock.destroy();
+}
+
+function knownKeys(endpoint: Endpoint): KnownKey[] {
+  const { hostKey, knownHosts, knownAs, address, port } = endpoint;
+  if (hostKey === undefined) return readKnownHosts(knownHosts, knownAs ?? knownHostsName(address, port));
+  return [{ type: undefined, fingerprint: hostKey, mark: undefined, source: fieldOf(endpoint, "hostKey") }];
+}
+
+type Failure = Error & { level?: string; code?: string };
+
+interface Seen {
+  readonly verdict: KeyVerdict | undefined;
+  readonly known: readonly KnownKey[];
+  readonly banner: string;
 }
 
 function explained(
-  { subject, entry }: Destination,
+  { endpoint }: Destination,
   methods: readonly LoginMethod[],
-  verdict: KeyVerdict | undefined,
-  banner: string,
-  error: Error & { level?: string; code?: string },
+  { verdict, known, banner }: Seen,
+  error: Failure,
 ): Error {
-  const place = `${entry.address} port ${entry.port}`;
-  if (verdict !== undefined && verdict.state !== "known") return keyError(subject, entry, verdict);
+  const { subject, address, port, user } = endpoint;
+  const place = `${address} port ${port}`;
+  if (verdict !== undefined && verdict.state !== "known") return keyError(endpoint, verdict, known);
   if (error.level === "client-authentication") {
     // pam_nologin: during boot and shutdown only root is let in.
     if (/not permitted to log in|booting up|going down/i.test(banner)) return new NotYet(banner.trim());
     const tried = methods.map(({ label }) => `\n  tried ${label}`).join("");
-    const hint = `put a public key into ~${entry.user}/.ssh/authorized_keys there; check hosts.${subject.name}.user and identityFile`;
-    return new HostError(subject, "auth", `${place} let ${entry.user} in with no key${tried}`, hint, error);
-  }
-  if (error.code === "ENOTFOUND")
+    const certificates = endpoint.certificateFiles
+      .map((file) => `\n  not tried: the certificate ${file} (certificates for the login are not supported)`)
+      .join("");
+    const hint = [
+      `put a public key into ~${user}/.ssh/authorized_keys there; check ${fieldOf(endpoint, "user")} and identityFile`,
+      ...(user === "root"
+        ? ["or log in as another user with sudo: sshd may refuse root (PermitRootLogin)"]
+        : []),
+    ].join("\n");
     return new HostError(
       subject,
-      "unreachable",
-      `the name ${entry.address} cannot be resolved`,
-      `correct hosts.${subject.name}.address, or look at your DNS (a tailnet name needs Tailscale to be up)`,
+      "auth",
+      `${place} let ${user} in with no key${tried}${certificates}`,
+      hint,
       error,
     );
+  }
+  if (/too many authentication failures/i.test(error.message)) {
+    const tried = methods.map(({ label }) => `\n  tried ${label}`).join("");
+    const hint = `name the right key, so that the agent shows no other: ${fieldOf(endpoint, "identityFile")} (its .pub file will do)`;
+    return new HostError(
+      subject,
+      "auth",
+      `${place} was shown more keys than it takes (MaxAuthTries)${tried}`,
+      hint,
+      error,
+    );
+  }
   if (error.level === "handshake" && /no matching/i.test(error.message))
     return new HostError(
       subject,
@@ -153,44 +197,4 @@ function explained(
       error,
     );
   return new NotYet(reasonOf(error), { cause: error });
-}
-
-/** A name with several addresses fails with an error for each and no text of its own. */
-function reasonOf(error: Error): string {
-  const parts: unknown[] = error instanceof AggregateError ? error.errors : [error];
-  return parts.map((part) => (part instanceof Error ? part.message : String(part))).join(", ");
-}
-
-function keyError(
-  subject: Subject,
-  entry: HostEntry,
-  verdict: Exclude<KeyVerdict, { state: "known" }>,
-): HostError {
-  const { address, port } = entry;
-  const field = `hosts.${subject.name}.hostKey`;
-  const compare = `on the host itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`;
-  if (verdict.state === "unknown") {
-    const what = `the SSH host key of ${address} port ${port} is not known: ${verdict.fingerprint}`;
-    return new HostError(
-      subject,
-      "key",
-      what,
-      `compare it (${compare}), then add to its entry:\nhostKey: "${verdict.fingerprint}"`,
-    );
-  }
-  if (verdict.state === "revoked")
-    return new HostError(
-      subject,
-      "key",
-      `the SSH host key of ${address} port ${port} is revoked in ~/.ssh/known_hosts: ${verdict.fingerprint}`,
-      "give the host a new key; do not log in to it before you know why it was revoked",
-    );
-  const source = entry.hostKey === undefined ? "~/.ssh/known_hosts" : field;
-  const what = [
-    `the SSH host key of ${address} port ${port} is not the one we know`,
-    `  it shows ${verdict.fingerprint}`,
-    `  expected ${verdict.expected.join(" or ")} (${source})`,
-  ].join("\n");
-  const hint = `installed anew, or another machine has its address, or somebody is between: compare ${compare}\nif it is right, set ${field}: "${verdict.fingerprint}"`;
-  return new HostError(subject, "key", what, hint);
 }

@@ -1,15 +1,12 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import type { Duplex } from "node:stream";
 import type { Client, ClientChannel } from "ssh2";
-import { HostError, shortened } from "./errors.ts";
+import { sh } from "./command.ts";
+import { HostError, type Subject, shortened } from "./errors.ts";
 import { type Login, openRootShell } from "./login.ts";
-import { type RawFinished, type Request, Worker } from "./worker.ts";
+import { type RawFinished, type Request, type Traffic, Worker } from "./worker.ts";
 
 /** sshd allows 10 sessions a connection; 6 were seen never to fail. One of them is kept for the lock. */
 const MAX_WORKERS = 5;
-
-/** How long a shell of its own may wait for a worker to give way. */
-const GIVE_WAY_SECONDS = 10;
-const GIVE_WAY_POLL_MS = 100;
 
 /** One SSH connection that is up, and the worker shells on it. */
 export class Connection {
@@ -25,14 +22,25 @@ export class Connection {
   /** sudo's refusal of our password; asking again would not change it. */
   #refusal: HostError | undefined;
   readonly #onRoundTrip: () => void;
+  readonly #traffic: Traffic = { bytesOut: 0, heardAt: 0 };
+  /** Connections to other machines that run through this one. */
+  #passing = 0;
 
-  /** @param onRoundTrip called for each script sent to a worker; logins are not counted */
-  constructor(login: Login, client: Client, onRoundTrip: () => void) {
+  /**
+   * @param via the jump host it runs through
+   * @param onRoundTrip called for each script sent to a worker; logins are not counted
+   */
+  constructor(
+    login: Login,
+    client: Client,
+    { via, onRoundTrip }: { readonly via?: Subject | undefined; onRoundTrip(): void },
+  ) {
     this.#login = login;
     this.#client = client;
     this.#onRoundTrip = onRoundTrip;
+    const whose = via ? `the host, or by its jump host ${via.name} (${via.target})` : "the host";
     client.on("error", (error) => this.drop(`the connection broke: ${error.message}`));
-    client.on("close", () => this.drop("the connection was closed by the host"));
+    client.on("close", () => this.drop(`the connection was closed by ${whose}`));
   }
 
   get alive(): boolean {
@@ -50,21 +58,43 @@ export class Connection {
     return answers;
   }
 
-  /** A shell of its own, apart from the workers; where the host allows no more sessions an idle worker gives way. */
-  async dedicated(): Promise<Worker> {
-    const deadline = performance.now() + GIVE_WAY_SECONDS * 1000;
-    let gaveWay = false;
-    for (;;) {
-      try {
-        return await this.#shell();
-      } catch (error) {
-        if (error instanceof HostError || !this.alive || performance.now() > deadline)
-          throw this.#asHostError(error);
-      }
-      if (!gaveWay) gaveWay = await this.#closeIdleWorker();
-      // sshd counts a session until its shell is gone, which may be a moment after it told us that the channel is closed.
-      await sleep(GIVE_WAY_POLL_MS);
+  /**
+   * A shell of its own, apart from the workers; `undefined` where the host allows no further session on this connection.
+   * Rejects with a HostError.
+   */
+  async dedicated(): Promise<Worker | undefined> {
+    // It must not take the only session there is: a worker comes first, and is needed anyway.
+    if (this.#workers.size === 0) await Promise.all(this.submit([{ command: sh`:`, timeoutSeconds: 20 }]));
+    try {
+      return await this.#shell();
+    } catch (error) {
+      if (this.#lost || error instanceof HostError) throw this.#asHostError(error);
+      return undefined;
     }
+  }
+
+  /** The shell of a connection that is used for nothing else. Rejects with a HostError. */
+  async only(): Promise<Worker> {
+    try {
+      return await this.#shell();
+    } catch (error) {
+      throw this.#asHostError(error);
+    }
+  }
+
+  /** A stream to another machine, as this host sees it. Rejects with the words of its SSH server. */
+  async forward(address: string, port: number): Promise<Duplex> {
+    const channel = await new Promise<ClientChannel>((resolve, reject) => {
+      this.#client.forwardOut("127.0.0.1", 0, address, port, (error, opened) =>
+        error ? reject(error) : resolve(opened),
+      );
+    });
+    this.#passing += 1;
+    channel.once("close", () => {
+      this.#passing -= 1;
+      this.#pump();
+    });
+    return channel;
   }
 
   /** Ends the connection at once; what is under way rejects. */
@@ -100,19 +130,9 @@ export class Connection {
       this.#opening += 1;
       void this.#openWorker();
     }
-    const quiet = this.#queue.length === 0 && [...this.#workers].every((worker) => worker.idle);
+    const idleAll = [...this.#workers].every((worker) => worker.idle);
+    const quiet = this.#queue.length === 0 && this.#passing === 0 && idleAll;
     if (this.#retired && quiet) this.drop("the connection was replaced by a new one");
-  }
-
-  async #closeIdleWorker(): Promise<boolean> {
-    const idle = [...this.#workers].find((worker) => worker.idle);
-    if (!idle) return false;
-    await new Promise<void>((resolve) => {
-      idle.onEnd(resolve);
-      idle.close();
-    });
-    this.#most = Math.max(1, this.#workers.size);
-    return true;
   }
 
   /** A password is tried once, not by all workers together: wrong ones may lock the account. */
@@ -143,7 +163,7 @@ export class Connection {
   async #shell(): Promise<Worker> {
     const { subject } = this.#login;
     const shell = await openRootShell(this.#login, (command) => this.#exec(command));
-    return new Worker(subject, shell, (error) => this.drop(error.what));
+    return new Worker(subject, shell, this.#traffic, (error) => this.drop(error.what));
   }
 
   #exec(command: string): Promise<ClientChannel> {

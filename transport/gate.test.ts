@@ -130,3 +130,25 @@ test("a step inside a piece of work in turn is not locked out by a reboot that w
   });
   expect(log).toEqual(["reboot", "step"]);
 });
+
+test("a machine does not reboot under a step of another that is reached through it", async () => {
+  const bastion = openGate();
+  const inner = openGate(bastion);
+  const said: string[] = [];
+  const hold = Promise.withResolvers<void>();
+  const step = inner.step("apt", async () => {
+    said.push("step");
+    await hold.promise;
+    said.push("step over");
+  });
+  const reboot = bastion.alone(async () => void said.push("reboot"));
+  const later = inner.alone(async () => void said.push("later"));
+  const work = inner.inTurn("x", () => inner.step(undefined, async () => void said.push("work")));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(said).toEqual(["step"]);
+  hold.resolve();
+  await Promise.all([step, reboot, later, work]);
+  expect(said.slice(0, 3)).toEqual(["step", "step over", "reboot"]);
+  expect(said).toContain("later");
+  expect(said).toContain("work");
+});

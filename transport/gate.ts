@@ -1,7 +1,21 @@
 import type { Gate } from "./host.ts";
 
-/** A gate for one physical machine. Waiting is first come, first served; work that fails gives its place back. */
-export function openGate(): Gate {
+/**
+ * A gate for one physical machine. Waiting is first come, first served; work that fails gives its place back.
+ * @param through gate of the machine through which this one is reached: it does not reboot under a step here
+ */
+export function openGate(through?: Gate): Gate {
+  const own = ownGate();
+  if (through === undefined) return own;
+  return {
+    // What has passed the outer gate waits in the inner one only for what passed before it, so no two wait for each other.
+    step: (turn, work) => through.step(undefined, () => own.step(turn, work)),
+    inTurn: (name, work) => own.inTurn(name, work),
+    alone: (work) => through.step(undefined, () => own.alone(work)),
+  };
+}
+
+function ownGate(): Gate {
   const turns = new Map<string, Promise<unknown>>();
   const queues = new Map<string, Promise<unknown>>();
   const running = new Set<Promise<unknown>>();

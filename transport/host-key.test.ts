@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { fingerprintOf, judgeKey, keyAlgorithms, parseKnownHosts } from "./host-key.ts";
+import { fingerprintOf, judgeKey, keyAlgorithms, knownHostsName, parseKnownHosts } from "./host-key.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gpu-hosts-key-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -29,7 +29,7 @@ beforeAll(() => {
 });
 
 const judge = (text: string, address = "gpu1.example", port = 22, key = ours) =>
-  judgeKey(key.blob, parseKnownHosts(text, address, port)).state;
+  judgeKey(key.blob, parseKnownHosts(text, knownHostsName(address, port))).state;
 
 test("the fingerprint is the one ssh-keygen prints", () => {
   const printed = execFileSync("ssh-keygen", ["-lf", join(folder, "ours.pub")], { encoding: "utf8" });
@@ -77,7 +77,7 @@ test("an IPv6 address with a port", () => {
 });
 
 test("a changed key is told with both fingerprints", () => {
-  expect(judgeKey(ours.blob, parseKnownHosts(`gpu1 ${other.line}`, "gpu1", 22))).toEqual({
+  expect(judgeKey(ours.blob, parseKnownHosts(`gpu1 ${other.line}`, "gpu1"))).toEqual({
     state: "changed",
     fingerprint: fingerprintOf(ours.blob),
     expected: [fingerprintOf(other.blob)],
@@ -86,7 +86,7 @@ test("a changed key is told with both fingerprints", () => {
 
 test("a host is asked first for the type of key we hold, and never for one with SHA-1", () => {
   expect(keyAlgorithms([])[0]).toBe("ssh-ed25519");
-  const known = parseKnownHosts(`gpu1 ${ecdsa.line}`, "gpu1", 22);
+  const known = parseKnownHosts(`gpu1 ${ecdsa.line}`, "gpu1");
   expect(keyAlgorithms(known)[0]).toBe("ecdsa-sha2-nistp256");
   expect(keyAlgorithms(known)).toContain("ssh-ed25519");
   expect(keyAlgorithms(known)).not.toContain("ssh-rsa");

@@ -1,16 +1,21 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { readFileSync } from "node:fs";
 
 /** A host key we hold for a host: a pinned fingerprint or a line of known_hosts. */
 export interface KnownKey {
   /** Key type as in known_hosts (`ssh-ed25519`); `undefined` for a pinned fingerprint, which does not tell. */
   readonly type: string | undefined;
   readonly fingerprint: string;
-  readonly revoked: boolean;
+  /** `authority`: not the host's own key, but one that may sign host certificates. */
+  readonly mark: "revoked" | "authority" | undefined;
+  /** Where it stands: a file, or a key of the stack file. */
+  readonly source?: string;
 }
 
 export type KeyVerdict =
   | { readonly state: "known" }
-  | { readonly state: "unknown"; readonly fingerprint: string }
+  /** `authority`: only the key of a certificate authority is known for this host. */
+  | { readonly state: "unknown"; readonly fingerprint: string; readonly authority: boolean }
   | { readonly state: "revoked"; readonly fingerprint: string }
   | { readonly state: "changed"; readonly fingerprint: string; readonly expected: readonly string[] };
 
@@ -20,22 +25,35 @@ export function fingerprintOf(key: Uint8Array): string {
 }
 
 /** How known_hosts names a host: the port only when it is not 22. */
-function knownHostsName(address: string, port: number): string {
+export function knownHostsName(address: string, port: number): string {
   return port === 22 ? address.toLowerCase() : `[${address.toLowerCase()}]:${port}`;
 }
 
 /** The keys a known_hosts file holds for a host; plain, wildcard and hashed names (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
-export function parseKnownHosts(text: string, address: string, port: number): KnownKey[] {
-  const name = knownHostsName(address, port);
+export function parseKnownHosts(text: string, name: string): KnownKey[] {
   return text.split("\n").flatMap((line) => {
     const words = line.trim().split(/\s+/);
     const marker = words[0]?.startsWith("@") ? words.shift() : undefined;
     const [names, type, blob] = words;
-    if (!names || names.startsWith("#") || !type || !blob || marker === "@cert-authority") return [];
-    if (!matches(names, name)) return [];
-    return [
-      { type, fingerprint: fingerprintOf(Buffer.from(blob, "base64")), revoked: marker === "@revoked" },
-    ];
+    if (!names || names.startsWith("#") || !type || !blob || !matches(names, name)) return [];
+    if (marker !== undefined && !(marker in MARKS)) return [];
+    const mark = marker === undefined ? undefined : MARKS[marker as keyof typeof MARKS];
+    return [{ type, fingerprint: fingerprintOf(Buffer.from(blob, "base64")), mark }];
+  });
+}
+
+const MARKS = { "@revoked": "revoked", "@cert-authority": "authority" } as const;
+
+/** The keys that some known_hosts files hold for a host; a file that is not there holds none. */
+export function readKnownHosts(files: readonly string[], name: string): KnownKey[] {
+  return files.flatMap((source) => {
+    let text: string;
+    try {
+      text = readFileSync(source, "utf8");
+    } catch {
+      return [];
+    }
+    return parseKnownHosts(text, name).map((key) => ({ ...key, source }));
   });
 }
 
@@ -62,12 +80,11 @@ function glob(pattern: string): RegExp {
 export function judgeKey(key: Uint8Array, known: readonly KnownKey[]): KeyVerdict {
   const fingerprint = fingerprintOf(key);
   const same = known.filter((entry) => entry.fingerprint === fingerprint);
-  if (same.some((entry) => entry.revoked)) return { state: "revoked", fingerprint };
-  if (same.length > 0) return { state: "known" };
-  const expected = known.filter((entry) => !entry.revoked).map((entry) => entry.fingerprint);
-  return expected.length === 0
-    ? { state: "unknown", fingerprint }
-    : { state: "changed", fingerprint, expected };
+  if (same.some(({ mark }) => mark === "revoked")) return { state: "revoked", fingerprint };
+  if (same.some(({ mark }) => mark === undefined)) return { state: "known" };
+  const expected = known.filter(({ mark }) => mark === undefined).map((entry) => entry.fingerprint);
+  if (expected.length > 0) return { state: "changed", fingerprint, expected };
+  return { state: "unknown", fingerprint, authority: known.some(({ mark }) => mark === "authority") };
 }
 
 /** Signature algorithms we accept, best first, by the key type they belong to. No SHA-1. */
@@ -86,7 +103,7 @@ export type HostKeyAlgorithm = (typeof ALGORITHMS)[keyof typeof ALGORITHMS][numb
  * us another than the one we know.
  */
 export function keyAlgorithms(known: readonly KnownKey[]): HostKeyAlgorithm[] {
-  const held = new Set(known.filter((key) => !key.revoked).map((key) => key.type));
+  const held = new Set(known.filter(({ mark }) => mark === undefined).map((key) => key.type));
   const types = Object.entries(ALGORITHMS);
   return [...types.filter(([type]) => held.has(type)), ...types.filter(([type]) => !held.has(type))].flatMap(
     ([, algorithms]) => [...algorithms],

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, type Destination, NotYet } from "./connect.ts";
+import { connect, type Destination } from "./connect.ts";
 import type { Connection } from "./connection.ts";
-import { HostError } from "./errors.ts";
+import { fieldOf } from "./endpoint.ts";
+import { HostError, type Subject } from "./errors.ts";
+import { type Hop, NotYet } from "./way.ts";
 
 /** Told about a host that is waited for: at once, then every few seconds. */
 export type OnWait = (message: string) => void;
@@ -11,26 +13,37 @@ const SAY_MS = 5000;
 /** A host that was just given up is not waited for as long again by each of its resources in turn. */
 const GIVEN_UP_MS = 60_000;
 const ONE_MORE_TRY_SECONDS = 3;
+/** Heard within this time, a host is slow and not silent: what it has begun may come to its end. */
+const ANSWERING_MS = 5000;
 
 /** The one connection to a host: made when needed, shared by all who ask, made anew after it broke. */
-export class Line {
+export class Line implements Hop {
   readonly #destination: Destination;
   readonly #onRoundTrip: () => void;
   readonly #prepare: (connection: Connection) => Promise<void>;
   readonly #closing = new AbortController();
   #current: Connection | undefined;
   #attempt: Promise<Connection> | undefined;
+  #heardAt = Number.NEGATIVE_INFINITY;
   #givenUp = { at: Number.NEGATIVE_INFINITY, afterSeconds: 0 };
 
   /** @param prepare done with each new connection before anybody gets it */
   constructor(
     destination: Destination,
-    onRoundTrip: () => void,
-    prepare: (connection: Connection) => Promise<void>,
+    onRoundTrip: () => void = () => undefined,
+    prepare: (connection: Connection) => Promise<void> = async () => undefined,
   ) {
     this.#destination = destination;
     this.#onRoundTrip = onRoundTrip;
     this.#prepare = prepare;
+  }
+
+  get subject(): Subject {
+    return this.#destination.endpoint.subject;
+  }
+
+  get answering(): boolean {
+    return performance.now() - this.#heardAt < ANSWERING_MS || this.#destination.via?.answering === true;
   }
 
   get closed(): boolean {
@@ -38,8 +51,8 @@ export class Line {
   }
 
   /**
-   * The connection, made if need be. Tries again for `withinSeconds` while the host does not answer, as one that boots;
-   * rejects at once where waiting is no use (key, login, name).
+   * The connection, made if need be. Tries again for `withinSeconds` while the host does not answer, as one that boots; a
+   * login that is under way then is waited for. Rejects at once where waiting is no use (key, login, name).
    */
   async connected(withinSeconds: number, onWait: OnWait = () => undefined): Promise<Connection> {
     const start = performance.now();
@@ -47,18 +60,31 @@ export class Line {
     const seconds = () => (performance.now() - start) / 1000;
     const say = sparingly(onWait);
     for (let tries = 1; ; tries += 1) {
-      if (this.closed)
-        throw new HostError(this.#destination.subject, "closed", "the connections were closed");
-      if (this.#current?.alive) return this.#current;
-      const outcome = await within(this.#shared(), deadline - performance.now());
+      let outcome = await within(this.attempt(), deadline - performance.now());
+      while (outcome === LATE && this.answering) outcome = await within(this.attempt(), LATE_MS);
+      if (outcome === LATE) outcome = new NotYet(`no answer within ${seconds().toFixed(0)} s`);
       if (!(outcome instanceof NotYet)) return outcome;
       if (performance.now() + RETRY_MS >= deadline) {
         this.#givenUp = { at: performance.now(), afterSeconds: withinSeconds };
         throw this.#unreachable(outcome, tries, seconds());
       }
-      const { name, target } = this.#destination.subject;
+      const { name, target } = this.subject;
       say(`${name} (${target}) does not answer yet: ${outcome.message}`);
       await sleep(RETRY_MS);
+    }
+  }
+
+  async attempt(): Promise<Connection> {
+    if (this.closed) throw new HostError(this.subject, "closed", "the connections were closed");
+    return this.#current?.alive ? this.#current : await this.#shared();
+  }
+
+  /** One more connection, apart from the one that is shared; whoever asks for it ends it. */
+  async another(): Promise<Connection> {
+    try {
+      return await this.#connect();
+    } catch (error) {
+      throw error instanceof NotYet ? this.#unreachable(error, 1, 0) : error;
     }
   }
 
@@ -94,7 +120,7 @@ export class Line {
   }
 
   async #once(): Promise<Connection> {
-    const connection = await connect(this.#destination, this.#onRoundTrip, this.#closing.signal);
+    const connection = await this.#connect();
     try {
       await this.#prepare(connection);
     } catch (error) {
@@ -107,6 +133,14 @@ export class Line {
     return connection;
   }
 
+  #connect(): Promise<Connection> {
+    const onHeard = () => {
+      this.#heardAt = performance.now();
+    };
+    const listener = { onRoundTrip: this.#onRoundTrip, onHeard };
+    return connect(this.#destination, listener, this.#closing.signal);
+  }
+
   #patience(now: number, withinSeconds: number): number {
     const { at, afterSeconds } = this.#givenUp;
     if (now - at > GIVEN_UP_MS) return withinSeconds;
@@ -114,20 +148,24 @@ export class Line {
   }
 
   #unreachable(error: NotYet, tries: number, seconds: number): HostError {
-    const { subject, entry } = this.#destination;
-    const { address, port, user } = entry;
-    const what = `no SSH login at ${address} port ${port} after ${tries} ${tries === 1 ? "try" : "tries"} in ${seconds.toFixed(0)} s: ${error.message}`;
-    const hint = `is it on, is hosts.${subject.name}.address right, does sshd run there? try: ssh -p ${port} ${user}@${address}`;
+    const { endpoint, via } = this.#destination;
+    const { subject, address, port, user } = endpoint;
+    const through = via ? ` through ${via.subject.name}` : "";
+    const what = `no SSH login at ${address} port ${port}${through} after ${tries} ${tries === 1 ? "try" : "tries"} in ${seconds.toFixed(0)} s: ${error.message}`;
+    const jump = via ? `-J ${via.subject.target} ` : "";
+    const hint = `is it on, is ${fieldOf(endpoint, "address")} right, does sshd run there? try: ssh ${jump}-p ${port} ${user}@${address}`;
     return new HostError(subject, "unreachable", what, hint, error);
   }
 }
 
-/** Settles with `NotYet` as a value where trying again makes sense, also when the time is over. */
-async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | NotYet> {
+const LATE = Symbol("late");
+const LATE_MS = 1000;
+
+/** Settles with `NotYet` as a value where trying again makes sense, with `LATE` when the time is over. */
+async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | NotYet | typeof LATE> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<NotYet>((resolve) => {
-    const seconds = Math.max(0, milliseconds / 1000).toFixed(0);
-    timer = setTimeout(() => resolve(new NotYet(`no answer within ${seconds} s`)), milliseconds);
+  const late = new Promise<typeof LATE>((resolve) => {
+    timer = setTimeout(() => resolve(LATE), Math.max(0, milliseconds));
   });
   try {
     return await Promise.race([promise, late]);

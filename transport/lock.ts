@@ -32,7 +32,7 @@ export async function takeLock(
   if (taken.exitCode !== 0) {
     const present = await shell.statement(sh`cat ${FILE}`, 10).catch(() => undefined);
     shell.close();
-    throw refused(subject, taken.stderr.toString(), present?.stdout.toString().trim() ?? "");
+    throw refused(subject, taken.stderr.toString(), present?.stdout.toString().trim() ?? "", line);
   }
   shell.feed(`while l=$(timeout ${LEASE_SECONDS} head -n 1) && [ -n "$l" ]; do :; done; exit\n`);
   const renewal = setInterval(() => shell.feed("still here\n"), RENEW_SECONDS * 1000);
@@ -50,8 +50,17 @@ export async function takeLock(
   };
 }
 
-function refused(subject: Subject, stderr: string, present: string): HostError {
+function refused(subject: Subject, stderr: string, present: string, holder: string): HostError {
   if (stderr.trim() !== "") return new HostError(subject, "refused", `cannot take ${FILE}: ${stderr.trim()}`);
+  if (present.endsWith(` by ${holder}`)) {
+    return new HostError(
+      subject,
+      "refused",
+      "this very run is changing the machine under another name of the inventory",
+      "two entries lead to it. To rename a machine in one `up`, give both names the same address, port, user and keys and the old one " +
+        "`retire: true`; else retire the old name first and add the new one in a second `up`",
+    );
+  }
   return new HostError(
     subject,
     "refused",

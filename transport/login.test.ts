@@ -6,16 +6,24 @@ import { Duplex } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import { afterAll, expect, test } from "vitest";
 import { HostError } from "./errors.ts";
-import { openRootShell } from "./login.ts";
+import { type Login, openRootShell } from "./login.ts";
 
 // A stand-in for sudo, so that the test needs no second user on this machine. Its texts, its exit codes and the way it
 // reads the password (byte by byte, so that nothing behind it is lost) are those of sudo 1.9.13p3 on Debian 12.
-const sudo = (allows: "all" | "with password" | "nobody") => `#!/bin/bash
+const sudo = (
+  allows: "all" | "with password" | "nobody" | "on a terminal" | "nothing, expired",
+) => `#!/bin/bash
+if [ "${allows}" = "on a terminal" ]; then
+  (: >/dev/tty) 2>/dev/null || { echo 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1; }
+fi
 while [ "\${1#-}" != "$1" ]; do
   case $1 in -n) n=1;; -S) s=1;; -p) prompt=$2; shift;; esac
   shift
 done
-[ "${allows}" = all ] && exec "$@"
+case "${allows}" in
+  all | "on a terminal") exec "$@";;
+  "nothing, expired") echo 'sudo: Account or password is expired, reset your password and try again' >&2; exit 1;;
+esac
 [ "$n" ] && { echo 'sudo: a password is required' >&2; exit 1; }
 for try in 1 2 3; do
   printf %s "$prompt" >&2
@@ -40,7 +48,9 @@ function execWith(allows?: Parameters<typeof sudo>[0]) {
     chmodSync(join(bin, "sudo"), 0o755);
   }
   return async (command: string): Promise<ClientChannel> => {
-    const child = spawn("/bin/sh", ["-c", command], { env: { PATH: `${bin}:/usr/bin:/bin` } });
+    const child = spawn("setsid", ["-w", "/bin/sh", "-c", command], {
+      env: { PATH: `${bin}:/usr/bin:/bin` },
+    });
     child.stdin.on("error", () => undefined);
     const channel = Duplex.from({ readable: child.stdout, writable: child.stdin });
     child.once("close", () => channel.destroy());
@@ -94,9 +104,29 @@ test("a wrong password is tried once, named, and not shown", async () => {
   expect(error.message).not.toContain("wrong\n");
 });
 
+test("sudo that wants a terminal gets one, for each further shell at once", async () => {
+  const login: Login = { subject, user: "ops" };
+  const exec = execWith("on a terminal");
+  const commands: string[] = [];
+  for (const _ of [1, 2]) {
+    const { channel } = await openRootShell(login, (command) => {
+      commands.push(command);
+      return exec(command);
+    });
+    channel.write("exit\n");
+  }
+  expect(commands.map((command) => command.includes("script -qec"))).toEqual([false, true, true]);
+});
+
+test("an expired password is told as that", async () => {
+  const error = await refusal("nothing, expired", "hunter2");
+  expect(error.message).toContain("the password of ops has expired");
+  expect(error.hint).toContain("passwd ops");
+});
+
 test("a user who may not use sudo, and a machine without it, say so", async () => {
   expect((await refusal("nobody", "hunter2")).message).toContain("ops is not in the sudoers file.");
   const error = await refusal();
-  expect(error.message).toMatch(/sudo gave ops no root shell\n.*sudo: not found/);
+  expect(error.message).toMatch(/sudo gave ops no root shell\n.*sudo.*No such file/);
   expect(error.hint).toContain("install sudo");
 });

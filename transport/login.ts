@@ -9,6 +9,8 @@ export interface Login {
   readonly subject: Subject;
   readonly user: string;
   readonly sudoPassword?: string | undefined;
+  /** sudo wants a terminal here; found out by the first shell, known to the others. */
+  terminal?: boolean;
 }
 
 /** A root shell that waits for text on its stdin. */
@@ -29,9 +31,23 @@ export async function openRootShell(
   login: Login,
   exec: (command: string) => Promise<ClientChannel>,
 ): Promise<RootShell> {
+  try {
+    return await tryRootShell(login, exec);
+  } catch (error) {
+    if (login.terminal === true || !(error instanceof HostError) || !/must have a tty/.test(error.what))
+      throw error;
+    login.terminal = true;
+    return await tryRootShell(login, exec);
+  }
+}
+
+async function tryRootShell(
+  login: Login,
+  exec: (command: string) => Promise<ClientChannel>,
+): Promise<RootShell> {
   const nonce = randomBytes(16).toString("hex");
   const prompt = login.sudoPassword === undefined ? undefined : `sudo-${nonce}:`;
-  const channel = await exec(loginCommand(nonce, login.user, prompt));
+  const channel = await exec(loginCommand(nonce, login.user, { prompt, terminal: login.terminal === true }));
   const out = new FrameReader(nonce);
   const err = new FrameReader(nonce);
   let greeted = 0;
@@ -78,14 +94,49 @@ export async function openRootShell(
 }
 
 function refusal(login: Login, asked: number, said: string): HostError {
-  const { subject, user } = login;
-  if (user === "root") return refused(login, "the login gave no shell", said);
+  const { subject, user, sudoPassword } = login;
   const key = `credentials.${subject.name}.sudoPassword`;
+  if (/account is currently not available|nologin/.test(said))
+    return refused(
+      login,
+      `the login shell of ${user} lets nobody in`,
+      said,
+      "give it one: usermod -s /bin/bash there",
+    );
+  if (/password has expired|is expired|[Pp]assword change required/.test(said)) {
+    const hint = `set a new one: log in as ${user} by hand, or there as root: passwd ${user}`;
+    return refused(
+      login,
+      `the password of ${user} has expired, and the host asks for a new one first`,
+      said,
+      hint,
+    );
+  }
+  if (user === "root") return refused(login, "the login gave no shell", said);
   if (asked > 1)
     return new HostError(subject, "auth", `sudo refused the password of ${user}`, `correct ${key}`);
-  if (/password is required|terminal is required/.test(said)) {
+  // The words of sudo, and of sudo-rs.
+  if (/password is required|terminal is required|authentication is required/.test(said)) {
     const hint = `set ${key} as a secret, or give ${user} a NOPASSWD rule in /etc/sudoers.d`;
     return refused(login, `sudo asks ${user} for a password`, said, hint);
+  }
+  if (login.terminal === true && /script: .*(not found|No such file)/.test(said)) {
+    const hint = `install it (package bsdutils), or let sudo do without: \`Defaults:${user} !requiretty\` in /etc/sudoers.d`;
+    return refused(
+      login,
+      "sudo wants a terminal, and the script command that would make one is not there",
+      said,
+      hint,
+    );
+  }
+  if (/not in the sudoers file|not allowed to (execute|run)/.test(said)) {
+    const hint = `log in as root, or allow it: usermod -aG sudo ${user}, or a rule in /etc/sudoers.d`;
+    return refused(
+      login,
+      `${user} may not use sudo${sudoPassword === undefined ? "" : " (the password was right)"}`,
+      said,
+      hint,
+    );
   }
   const hint = `log in as root, or install sudo and allow it to ${user}`;
   return refused(login, `sudo gave ${user} no root shell`, said, hint);

@@ -1,10 +1,11 @@
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import type { Surroundings } from "./authentication.ts";
-import { targetOf } from "./connect.ts";
+import { agentOf, type Endpoint, type Surroundings } from "./endpoint.ts";
 import { HostError } from "./errors.ts";
 import type { Reach } from "./host.ts";
-import type { Inventory } from "./inventory.ts";
-import type { OnWait } from "./line.ts";
+import { type Credentials, type HostEntry, type Inventory, jumpProblem } from "./inventory.ts";
+import { Line, type OnWait } from "./line.ts";
+import { Resolver } from "./resolve.ts";
 import { SshHost } from "./ssh-host.ts";
 
 export interface ReachOptions {
@@ -29,23 +30,55 @@ const REACH_SECONDS = 60;
 
 /** Opens a pool; connects to nothing yet. @param surroundings where keys are looked for; default: this user's */
 export function openPool(inventory: Inventory, surroundings: Partial<Surroundings> = {}): Pool {
-  const around = { home: homedir(), agent: process.env.SSH_AUTH_SOCK, ...surroundings };
-  const open = new Map<string, SshHost>();
+  const agent = agentOf(process.platform, process.env, existsSync);
+  const resolver = new Resolver({ home: homedir(), agent, ...surroundings });
+  const hosts = new Map<string, Promise<SshHost>>();
+  /** Jump hosts that are not in the inventory, by the way to them: one connection each, whoever is behind. */
+  const passages = new Map<string, Line>();
+  let closed = false;
 
-  function hostNamed(name: string): SshHost {
+  function hostNamed(name: string): Promise<SshHost> {
     const entry = inventory.hosts[name];
     if (entry === undefined) throw unknown(name, Object.keys(inventory.hosts));
-    const subject = { name, target: targetOf(entry) };
-    const destination = { subject, entry, credentials: inventory.credentials[name], surroundings: around };
-    const host = open.get(name) ?? new SshHost(destination);
-    open.set(name, host);
+    const way = wayTo(entry, inventory.credentials[name]);
+    const host = hosts.get(way) ?? makeHost(name, entry);
+    hosts.set(way, host);
     return host;
+  }
+
+  async function makeHost(name: string, entry: HostEntry): Promise<SshHost> {
+    const wrong = jumpProblem(name, inventory.hosts);
+    if (wrong !== undefined)
+      throw new HostError({ name, target: entry.address }, "config", `hosts.${name}.jump: ${wrong}`);
+    const endpoint = await resolver.host(name, entry);
+    // Only an entry names other hosts; an ssh config has names of its own.
+    const [first, ...later] = endpoint.jumps;
+    const inside = entry.jump !== undefined && first !== undefined && first in inventory.hosts;
+    const outer = inside ? await hostNamed(first) : undefined;
+    const hops = await resolver.hops(inside ? later : endpoint.jumps, entry.sshConfig, []);
+    const destination = { endpoint, credentials: inventory.credentials[name] };
+    return new SshHost({ ...destination, via: passage(hops, outer?.line) }, outer?.gate);
+  }
+
+  /** The connection through which what lies behind the hops is reached. */
+  function passage(hops: readonly Endpoint[], outer: Line | undefined): Line | undefined {
+    let via = outer;
+    let way = outer?.subject.name ?? "";
+    for (const endpoint of hops) {
+      way = `${way} ${endpoint.subject.name}`;
+      const line = passages.get(way) ?? new Line({ endpoint, credentials: undefined, via });
+      passages.set(way, line);
+      via = line;
+    }
+    return via;
   }
 
   return {
     async reach(name, { withinSeconds = REACH_SECONDS, onWait } = {}) {
-      const host = hostNamed(name);
+      const making = hostNamed(name);
       try {
+        const host = await making;
+        if (closed) host.close();
         await host.connected(withinSeconds, onWait);
         return { state: "reachable", host };
       } catch (error) {
@@ -55,10 +88,23 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
     },
 
     async close() {
-      for (const host of open.values()) host.close();
-      open.clear();
+      closed = true;
+      for (const made of await Promise.allSettled(hosts.values()))
+        if (made.status === "fulfilled") made.value.close();
+      for (const line of passages.values()) line.close();
+      hosts.clear();
+      passages.clear();
     },
   };
+}
+
+/**
+ * What leads to a machine. One that is being renamed (the old name retires, the new one is added in the same run) has two
+ * names, and still one gate and one lock.
+ */
+function wayTo(entry: HostEntry, credentials: Credentials | undefined): string {
+  const { retire: _, base: __, takeOver: ___, groupAddress: ____, ...way } = entry;
+  return JSON.stringify([Object.entries(way).sort(), credentials]);
 }
 
 function unknown(name: string, names: readonly string[]): Error {

@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sh } from "./command.ts";
-import { prologue, wrapped } from "./script.ts";
+import { loginCommand, prologue, wrapped } from "./script.ts";
 
 const NONCE = "5e1f00d5e1f00d5e1f00d5e1f00d5e1f";
 let folder = "";
@@ -52,4 +52,30 @@ test("nothing is run of a request that was cut off on its way, wherever the cut"
   }
   feed(request);
   expect(existsSync(mark)).toBe(true);
+});
+
+describe.each(["/bin/sh", "/usr/bin/fish", "/bin/tcsh"])("with %s as login shell", (shell) => {
+  test.skipIf(!existsSync(shell)).each([
+    ["root", false],
+    ["ops", false],
+    ["ops", true],
+  ])("%s gets a shell (a terminal for sudo: %s), bytes pass unchanged on three streams", (user, terminal) => {
+    // Stands for sudo, and tells whether it has a terminal, as sudo would ask.
+    writeFileSync(
+      join(folder, "sudo"),
+      '#!/bin/sh\n[ "$LC_ALL" = C ] || echo "no English"\n[ "$1" = -n ] && shift\nif (: >/dev/tty) 2>/dev/null; then echo "a terminal" >&2; fi\nexec "$@"\n',
+    );
+    chmodSync(join(folder, "sudo"), 0o755);
+    const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, i) => (i * 7919) % 256));
+    const input = prologue(NONCE) + wrapped(sh`cat >&2; exit 3`, NONCE, 20, bytes);
+    const command = loginCommand(NONCE, user, { prompt: undefined, terminal });
+    const env = { PATH: `${folder}:/usr/bin:/bin`, HOME: folder, SHELL: shell };
+    const result = spawnSync("setsid", ["-w", shell, "-c", command], { input, env, maxBuffer: 1e7 });
+    expect(result.stdout.toString()).toBe(`${NONCE}\n${NONCE} 3\n`);
+    const greeting = Buffer.from(`${terminal ? "a terminal\n" : ""}${NONCE}\n`);
+    expect(result.stderr.subarray(0, greeting.length).toString()).toBe(greeting.toString());
+    expect(
+      result.stderr.subarray(greeting.length).equals(Buffer.concat([bytes, Buffer.from(`${NONCE}\n`)])),
+    ).toBe(true);
+  });
 });

@@ -10,7 +10,7 @@ import { openGate } from "./gate.ts";
 import type { Fact, FileAttributes, Finished, Gate, Machine, RunOptions } from "./host.ts";
 import { Line, type OnWait } from "./line.ts";
 import { type HeldLock, takeLock } from "./lock.ts";
-import type { RawFinished } from "./worker.ts";
+import type { RawFinished, Worker } from "./worker.ts";
 
 const RECONNECT_SECONDS = 60;
 const POLL_MS = 500;
@@ -23,30 +23,33 @@ const LOCK_SECONDS = 30;
 export class SshHost implements Machine {
   readonly name: string;
   readonly target: string;
-  readonly gate: Gate = openGate();
+  readonly gate: Gate;
   /** Scripts sent and answered so far; logins are not counted. */
   roundTrips = 0;
   readonly #batcher = new Batcher((questions) => this.#submitAll(questions));
-  readonly #line: Line;
+  /** The way to it; other hosts may be reached through it. */
+  readonly line: Line;
   /** Who we are while the lock is ours; taken again on each new connection. */
   #holder: string | undefined;
   #lock: HeldLock | undefined;
   #locking: Promise<void> | undefined;
 
-  constructor(destination: Destination) {
-    this.name = destination.subject.name;
-    this.target = destination.subject.target;
+  /** @param through the gate of the host it is reached through: a reboot there waits for the steps here */
+  constructor(destination: Destination, through?: Gate) {
+    this.name = destination.endpoint.subject.name;
+    this.target = destination.endpoint.subject.target;
+    this.gate = openGate(through);
     const onRoundTrip = () => {
       this.roundTrips += 1;
     };
-    this.#line = new Line(destination, onRoundTrip, async (connection) => {
+    this.line = new Line(destination, onRoundTrip, async (connection) => {
       if (this.#holder !== undefined) await this.#takeLock(connection, this.#holder, LOCK_SECONDS);
     });
   }
 
   /** Connects if need be; see {@link Line.connected}. */
   connected(withinSeconds: number, onWait?: OnWait): Promise<Connection> {
-    return this.#line.connected(withinSeconds, onWait);
+    return this.line.connected(withinSeconds, onWait);
   }
 
   async run(command: Command, options: RunOptions = {}): Promise<Finished> {
@@ -96,14 +99,14 @@ export class SshHost implements Machine {
 
   async reconnect(timeoutSeconds: number): Promise<void> {
     // The old connection stays until a new one has proved that it gets through; what runs on it comes to its end.
-    const before = this.#line.detach();
+    const before = this.line.detach();
     this.#releaseLock();
     try {
       await this.connected(timeoutSeconds);
       before?.retire();
     } catch (error) {
       if (before?.alive) {
-        this.#line.attach(before);
+        this.line.attach(before);
         if (this.#holder !== undefined) await this.#takeLock(before, this.#holder, LOCK_SECONDS);
       }
       throw error;
@@ -117,7 +120,7 @@ export class SshHost implements Machine {
     if (asked && asked.exitCode !== 0)
       throw new HostError(this, "refused", withOutput("systemctl reboot was refused", asked));
     this.#releaseLock();
-    this.#line.drop("the host reboots");
+    this.line.drop("the host reboots");
     for (;;) {
       const left = (deadline - performance.now()) / 1000;
       if (left <= 0) throw this.#notRebooted(timeoutSeconds);
@@ -130,7 +133,7 @@ export class SshHost implements Machine {
   /** Ends the connection for good; what is under way rejects. */
   close(): void {
     this.#releaseLock();
-    this.#line.close();
+    this.line.close();
   }
 
   #submitAll(questions: readonly Question[]): Promise<RawFinished>[] {
@@ -142,19 +145,32 @@ export class SshHost implements Machine {
   async #question(question: Question): Promise<RawFinished> {
     refuseNul(question.command);
     return this.#batcher.ask(question).catch((error: unknown) => {
-      if (error instanceof HostError && error.kind === "lost" && !this.#line.closed)
+      if (error instanceof HostError && error.kind === "lost" && !this.line.closed)
         return this.#batcher.ask(question);
       throw error;
     });
   }
 
   async #takeLock(connection: Connection, holder: string, waitSeconds: number): Promise<void> {
-    const shell = await connection.dedicated();
+    const shell = (await connection.dedicated()) ?? (await this.#shellApart());
     this.#lock = await takeLock(this, shell, holder, waitSeconds, () => {
       // If all of the connection broke, let it say so itself.
       setTimeout(() => connection.drop("the host took the lock back: it had not heard of us"), 100).unref();
     });
     this.#holder = holder;
+  }
+
+  /** A shell on a connection of its own, for a host that allows one session a connection (MaxSessions 1). */
+  async #shellApart(): Promise<Worker> {
+    const apart = await this.line.another();
+    try {
+      const shell = await apart.only();
+      shell.onEnd(() => apart.drop("the lock was given back"));
+      return shell;
+    } catch (error) {
+      apart.drop("no shell for the lock");
+      throw error;
+    }
   }
 
   #releaseLock(): void {

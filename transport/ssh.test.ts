@@ -36,8 +36,8 @@ function poolOf(entry: HostEntry, home: string, credentials: Credentials = {}): 
   return pool;
 }
 
-async function hostOf(pool: Pool): Promise<SshHost> {
-  const reach = await pool.reach("gpu1", { withinSeconds: 5 });
+async function hostOf(pool: Pool, name = "gpu1"): Promise<SshHost> {
+  const reach = await pool.reach(name, { withinSeconds: 5 });
   if (reach.state !== "reachable") throw new Error(`not reachable: ${JSON.stringify(reach)}`);
   return reach.host as SshHost;
 }
@@ -311,6 +311,19 @@ describeOnSshd("a host on an ordinary sshd", () => {
     expect(await errorOf(second.lock("ben@desk", 1))).toMatchObject({ kind: "refused" });
     await pools[0]?.close();
     await second.lock("ben@desk", 10);
+  });
+
+  test("two names of one machine share the lock if they lead there alike, else the second is told that it is we", async () => {
+    const hosts = { old: { ...sshd.entry(), retire: true as const }, young: sshd.entry() };
+    const pool = openPool({ hosts, credentials: {} }, { home: sshd.folder, agent: undefined });
+    pools.push(pool);
+    const [old, young] = [await hostOf(pool, "old"), await hostOf(pool, "young")];
+    await old.lock("anna@laptop");
+    await young.lock("anna@laptop");
+
+    const other = poolOf(sshd.entry({ address: "localhost" }), sshd.folder);
+    const error = await errorOf((await hostOf(other)).lock("anna@laptop", 1));
+    expect(error.message).toContain("this very run is changing the machine under another name");
   });
 
   test("a NUL byte in a command is refused before it is sent", async () => {

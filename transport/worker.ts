@@ -23,6 +23,19 @@ export interface Request {
   reject(error: HostError): void;
 }
 
+/** What is under way on one connection; all its workers share the link. */
+export interface Traffic {
+  /** Bytes sent for requests of which no answer has come yet. */
+  bytesOut: number;
+  heardAt: number;
+}
+
+/** The slowest link that is waited for. */
+const SLOWEST_BYTES_PER_SECOND = 16_000;
+
+/** How long others' answers may keep a worker's from getting through. */
+const CROWDED_SECONDS = 120;
+
 /** Seconds beyond a command's limit after which we give the connection up: the host would have ended it by then. */
 const GRACE_SECONDS = 10;
 
@@ -42,8 +55,17 @@ export class Worker {
   /** Called when a command outran even the local limit: the connection is of no use any more. */
   readonly #onHang: (error: HostError) => void;
 
-  constructor(subject: Subject, { channel, nonce }: RootShell, onHang: (error: HostError) => void) {
+  readonly #traffic: Traffic;
+  #bytesOut = 0;
+
+  constructor(
+    subject: Subject,
+    { channel, nonce }: RootShell,
+    traffic: Traffic,
+    onHang: (error: HostError) => void,
+  ) {
     this.#subject = subject;
+    this.#traffic = traffic;
     this.#channel = channel;
     this.#nonce = nonce;
     this.#onHang = onHang;
@@ -99,6 +121,7 @@ export class Worker {
     this.#over = over.resolve;
     if (this.#closed) this.#fail("the connection was already closed");
     else {
+      this.#count(text.length);
       this.#watch();
       // A long text takes its time to leave; the command can only start when it has.
       const [first] = requests;
@@ -113,6 +136,7 @@ export class Worker {
     const onLine = (line: string) => this.#requests[frames.length]?.onLine?.(line);
     stream.on("data", (chunk: Buffer) => {
       this.#heardAt = performance.now();
+      this.#traffic.heardAt = this.#heardAt;
       reader.push(chunk, onFrame, onLine);
       this.#settle();
     });
@@ -125,6 +149,7 @@ export class Worker {
       const request = this.#requests.shift();
       if (!out || !err || !request) return;
       const elapsed = performance.now() - this.#headSince;
+      this.#count(0);
       const finished = { exitCode: Number(out.trailer), stdout: out.payload, stderr: err.payload };
       if (ranOut(finished.exitCode, elapsed, request)) request.reject(this.#timedOut(request, finished));
       else request.resolve(finished);
@@ -138,14 +163,25 @@ export class Worker {
     this.#headSince = performance.now();
     this.#heardAt = this.#headSince;
     clearTimeout(this.#watchdog);
-    const limit = (this.#requests[0]?.timeoutSeconds ?? 0) + GRACE_SECONDS;
+    // What was written, by us and by others on the same link, may still be on its way.
+    const travel = this.#traffic.bytesOut / SLOWEST_BYTES_PER_SECOND;
+    const limit = (this.#requests[0]?.timeoutSeconds ?? 0) + GRACE_SECONDS + travel;
+    const crowded = this.#headSince + (limit + CROWDED_SECONDS) * 1000;
     const look = () => {
-      // A long answer over a slow line is not silence.
-      const quiet = (performance.now() - this.#heardAt) / 1000;
+      // A long answer over a slow line is not silence, nor is another's that ours is behind.
+      const now = performance.now();
+      const heardAt = now < crowded ? Math.max(this.#heardAt, this.#traffic.heardAt) : this.#heardAt;
+      const quiet = (now - heardAt) / 1000;
       if (quiet < GRACE_SECONDS) this.#watchdog = setTimeout(look, (GRACE_SECONDS - quiet) * 1000 + 10);
       else this.#hang();
     };
     this.#watchdog = setTimeout(look, limit * 1000);
+  }
+
+  /** Notes how much is under way for us. */
+  #count(bytes: number): void {
+    this.#traffic.bytesOut += bytes - this.#bytesOut;
+    this.#bytesOut = bytes;
   }
 
   #hang(): void {
@@ -164,6 +200,7 @@ export class Worker {
   }
 
   #finish(): void {
+    this.#count(0);
     clearTimeout(this.#watchdog);
     this.#over();
   }
@@ -176,11 +213,14 @@ export class Worker {
         i === 0
           ? `while running: ${shortened(request.command)}`
           : `before it ran: ${shortened(request.command)}`;
-      request.reject(error ?? new HostError(this.#subject, "lost", `${why} ${doing}`));
+      request.reject(error ?? new HostError(this.#subject, "lost", `${why} ${doing}`, LOST_HINT));
     }
     this.#finish();
   }
 }
+
+const LOST_HINT =
+  "it may have rebooted, or the network broke: look at it (uptime), then run it again, which goes on where this ended";
 
 /**
  * 124 and 137 are what `timeout` returns, but a command may end so itself; only time tells. The tolerance is for answers

@@ -15,15 +15,15 @@ export interface ExtraCommand {
 /** How @pulumi/command reaches a machine: it connects by itself, past the provider of gpu-hosts. */
 export interface Login {
   readonly address: string;
-  readonly port: number;
-  readonly user: string;
+  readonly port?: number | undefined;
+  readonly user?: string | undefined;
   /** Private key file; the ssh-agent is used where neither it nor a key is given. */
   readonly identityFile?: string | undefined;
   readonly privateKey?: string | undefined;
   readonly passphrase?: string | undefined;
 }
 
-function connectionOf({ address, port, user, identityFile, privateKey, passphrase }: Login) {
+function connectionOf({ address, port = 22, user = "root", identityFile, privateKey, passphrase }: Login) {
   const key =
     privateKey ?? (identityFile && readFileSync(identityFile.replace(/^~(?=\/)/, homedir()), "utf8"));
   return {

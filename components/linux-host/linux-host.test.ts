@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { declared } from "#tests/support/declared.ts";
 import { renderUpgradesGuard } from "./files.ts";
-import { LinuxHost, type LinuxHostArgs } from "./linux-host.ts";
+import { LinuxGuest, LinuxHost, type LinuxHostArgs } from "./linux-host.ts";
 
 const args: LinuxHostArgs = {
   packages: ["htop"],
@@ -59,4 +59,10 @@ Unattended-Upgrade::Package-Blacklist {
 };
 Unattended-Upgrade::Automatic-Reboot "false";
 `);
+});
+
+test("a machine whose base another stack has gets the packages that services are asked with, and nothing that has one owner", async () => {
+  const resources = await declared(() => new LinuxGuest("rack2"));
+  expect(resources.map(({ name }) => name)).toEqual(["rack2", "rack2-packages"]);
+  expect(resources[1]?.inputs.packages).toEqual({ "ca-certificates": "any", curl: "any", iproute2: "any" });
 });

@@ -29,8 +29,12 @@ const portsOf = (openings: readonly Opening[]) =>
     ]),
   );
 
-/** curl asks services how they are, ss who listens, nft holds the firewall. */
-const needed = ["ca-certificates", "curl", "iproute2", "nftables"];
+/** curl asks services how they are, ss who listens. */
+const asked = ["ca-certificates", "curl", "iproute2"];
+/** nft holds the firewall. */
+const needed = [...asked, "nftables"];
+
+const anyOf = (packages: readonly string[]) => Object.fromEntries(packages.map((name) => [name, "any"]));
 
 /**
  * The base of a Debian or Ubuntu machine, whatever it serves: packages, folders, the user of the services, a guard against
@@ -45,7 +49,7 @@ export class LinuxHost extends pulumi.ComponentResource {
   constructor(name: string, args: LinuxHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("gpu-hosts:index:LinuxHost", name, {}, opts);
     const host = name;
-    const wanted = Object.fromEntries([...needed, ...args.packages].map((name) => [name, "any"]));
+    const wanted = anyOf([...needed, ...args.packages]);
     const packages = new AptPackages(`${name}-packages`, { host, packages: wanted }, { parent: this });
     const files = new Files(`${name}-files`, { host, files: baseFiles(args.heldPackages) }, { parent: this });
     const firewall = new Firewall(
@@ -59,6 +63,22 @@ export class LinuxHost extends pulumi.ComponentResource {
       dependsOn: own,
     });
     this.parts = [...own, ...commands];
+    this.registerOutputs();
+  }
+}
+
+/**
+ * A machine whose base another stack has (`base: false`): only the packages that our services are asked with, which the
+ * machine keeps until the last stack leaves.
+ */
+export class LinuxGuest extends pulumi.ComponentResource {
+  /** What a service on this machine waits for. */
+  readonly parts: readonly pulumi.Resource[];
+
+  constructor(name: string, opts?: pulumi.ComponentResourceOptions) {
+    super("gpu-hosts:index:LinuxGuest", name, {}, opts);
+    const args = { host: name, packages: anyOf(asked) };
+    this.parts = [new AptPackages(`${name}-packages`, args, { parent: this })];
     this.registerOutputs();
   }
 }

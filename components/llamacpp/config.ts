@@ -1,5 +1,7 @@
 import { z } from "zod";
 import type { EngineConfiguration, Exposure } from "#components/placement.ts";
+import { build, buildOf } from "./build-config.ts";
+import { buildProblems } from "./build-problems.ts";
 
 const port = z.int().min(1).max(65535);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256 of 64 lower case hex digits");
@@ -46,20 +48,6 @@ const model = z
     else if (!url && !repo) refuse(["repo"], "is missing: the repository on the model hub; or write url");
     else if (!url && !revision) refuse(["revision"], "is missing: the full commit hash of the repository");
   });
-
-const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, "must be a package name as apt writes it");
-const version = z
-  .string()
-  .regex(
-    /^(any|[0-9][A-Za-z0-9.+~:-]*)$/,
-    "must be `any` or a whole version as `apt-cache madison` lists it",
-  );
-const packages = z
-  .record(packageName, version)
-  .default({ "llama.cpp": "any", "llama.cpp-tools-extra": "any", "libggml0-backend-rpc": "any" })
-  .describe(
-    "Packages of the distribution, on every machine of the service: exact version, or `any` for what it has.",
-  );
 
 const host = z.string().min(1);
 
@@ -130,10 +118,7 @@ export const schema = z.strictObject({
     .array(z.string())
     .default([])
     .describe("Further arguments of every worker's RPC server, one word each."),
-  build: z
-    .strictObject({ packages })
-    .prefault({})
-    .describe("Which llama.cpp runs, the same on every machine of the service."),
+  build,
   deadlineMinutes: z
     .int()
     .min(1)
@@ -155,6 +140,12 @@ const worker = (host: string, service: LlamacppService): Exposure[] => [
   },
 ];
 
+/** Of the packages that a release or a build from source needs, any version will do. */
+function packagesOf({ build: wanted }: LlamacppService): Readonly<Record<string, string>> {
+  const build = buildOf(wanted);
+  return build.way === "packages" ? build.packages : {};
+}
+
 /** llama.cpp as the stack's configuration sees it. */
 export const llamacpp: EngineConfiguration<typeof schema> = {
   schema,
@@ -175,6 +166,7 @@ export const llamacpp: EngineConfiguration<typeof schema> = {
       },
       ...service.workers.flatMap((host) => worker(host, service)),
     ],
-    packages: service.build.packages,
+    packages: packagesOf(service),
   }),
+  problems: buildProblems,
 };

@@ -25,7 +25,7 @@ others() {
 silent() {
   while read -r kind index host address; do
     [ "$kind" = member ] && [ "$index" != 0 ] || continue
-    devices=$(timeout 5 llama-server --rpc "$address:$rpc" --list-devices </dev/null 2>&1)
+    devices=$(timeout 5 "${GPU_HOSTS_BUILD:+$GPU_HOSTS_BUILD/}llama-server" --rpc "$address:$rpc" --list-devices </dev/null 2>&1)
     case $devices in
       *"$address:$rpc ("*) ;;
       *) echo "$index $host $address silent: its RPC server at port $rpc shows no device: $(printf '%s' "$devices" | tail -n 1)" ;;

@@ -27,6 +27,38 @@ test.each<[string, string]>([
   expect(other).not.toBe(generation);
 });
 
+const release = (tag: string, more: object = {}) =>
+  group({ build: { release: { tag, variant: "auto", variants: {}, archives: {}, ...more } } });
+
+test("members of a release agree on its tag; each may run a variant of its own", () => {
+  const { generation } = release("b2");
+  expect(release("b2", { variants: { rack2: "cuda-13.4" }, archives: { x: "y" } }).generation).toBe(
+    generation,
+  );
+  expect(release("b3").generation).not.toBe(generation);
+  expect(renderGroup(release("b2"))).toContain("\nbuild b2\n");
+});
+
+test("members of a source agree on its content, not on how each compiles it", () => {
+  const source = {
+    tag: "b2",
+    sha256: "a".repeat(64),
+    variant: "auto" as const,
+    variants: {},
+    cudaArchitectures: [],
+    cmake: [],
+  };
+  const of = (change: object) => group({ build: { source: { ...source, ...change } } });
+  const { generation } = of({});
+  expect(of({ cudaArchitectures: ["89"], variant: "cuda" }).generation).toBe(generation);
+  expect(of({ sha256: "b".repeat(64) }).generation).not.toBe(generation);
+  expect(renderGroup(of({}))).toContain("\nbuild b2, source aaaaaaaaaaaa\n");
+});
+
+test("groups of packages keep the generation that the first release gave them", () => {
+  expect(group().generation).toBe("3b78dfc98c14");
+});
+
 test("what concerns the leader alone leaves the workers as they are", () => {
   expect(
     group({ context: 4096, port: 9000, apiKey: "another-key-for-tests", extraArgs: ["-v"] }).generation,

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { type Build, buildOf } from "./build-config.ts";
 import type { LlamacppService } from "./config.ts";
 
 /** A machine's place in a group. The leader is number 0, workers follow in the order of their layers. */
@@ -14,8 +15,7 @@ export interface Member {
 export interface Group {
   readonly service: string;
   readonly engine: "llamacpp";
-  /** Packages of the build, name to exact version or `any`. */
-  readonly packages: Readonly<Record<string, string>>;
+  readonly build: Build;
   readonly model: LlamacppService["model"];
   readonly members: readonly Member[];
   readonly rpcPort: number;
@@ -35,12 +35,26 @@ const canonical = (value: unknown): string =>
 export const hashOf = (value: unknown): string =>
   createHash("sha256").update(canonical(value)).digest("hex").slice(0, 12);
 
+/**
+ * What members must have in common of a build. Of a release that is its tag alone, and of a source its content: one may run
+ * it on CUDA and another on its CPU.
+ */
+function common(build: Build) {
+  switch (build.way) {
+    case "packages":
+      return { packages: build.packages };
+    case "release":
+      return { release: build.tag };
+    case "source":
+      return { source: [build.tag, build.sha256] };
+  }
+}
+
 /** The group record of a service. @param addressOf address of a machine for the other machines of the stack */
 export function groupOf(name: string, service: LlamacppService, addressOf: (host: string) => string): Group {
   const record = {
     service: name,
     engine: service.engine,
-    packages: service.build.packages,
     model: service.model,
     members: [service.leader, ...service.workers].map((host, index) => ({
       index,
@@ -50,8 +64,10 @@ export function groupOf(name: string, service: LlamacppService, addressOf: (host
     rpcPort: service.rpcPort,
     memberPort: service.memberPort,
   };
+  const build = buildOf(service.build);
   // The order of a model's files matters: the first one is served.
-  return { ...record, generation: hashOf({ ...record, served: Object.keys(service.model.files)[0] }) };
+  const agreed = { ...record, ...common(build), served: Object.keys(service.model.files)[0] };
+  return { ...record, build, generation: hashOf(agreed) };
 }
 
 export const leaderOf = ({ members }: Group): Member => {
@@ -62,13 +78,25 @@ export const leaderOf = ({ members }: Group): Member => {
 
 export const workersOf = ({ members }: Group): readonly Member[] => members.slice(1);
 
+/** What the build script tells: packages to ask for their versions, or the name of a build that is installed as a whole. */
+function buildLine(build: Build): string {
+  switch (build.way) {
+    case "packages":
+      return `packages ${Object.keys(build.packages).sort().join(" ")}`;
+    case "release":
+      return `build ${build.tag}`;
+    case "source":
+      return `build ${build.tag}, source ${build.sha256.slice(0, 12)}`;
+  }
+}
+
 /** The group file that gate, launcher and members script read: one word-separated record a line. */
 export function renderGroup(group: Group): string {
   const member = ({ index, host, address }: Member) => `member ${index} ${host} ${address}`;
   return [
     `group ${group.service}`,
     `generation ${group.generation}`,
-    `packages ${Object.keys(group.packages).sort().join(" ")}`,
+    buildLine(group.build),
     `ports ${group.rpcPort} ${group.memberPort}`,
     ...group.members.map(member),
     "",

@@ -9,12 +9,15 @@ const host = (name: string, last: number) => ({
   name,
   address: `${name}.lan`,
   groupAddress: `10.0.0.${last}`,
+  record: {},
   base: [],
 });
 const hosts = { rack1: host("rack1", 11), rack2: host("rack2", 12), rack3: host("rack3", 13) };
 
+const mirrors = { hub: "http://hub.lan", llamacpp: "http://mirror.lan/llama.cpp" };
+
 const build = (changes: Partial<LlamacppService> = {}): Promise<Declared[]> =>
-  declared(() => new Llamacpp("big", { service: service(changes), hosts, hub: "http://hub.lan" }));
+  declared(() => new Llamacpp("big", { service: service(changes), hosts, mirrors }));
 
 const shown = (resources: Declared[]) =>
   resources.filter(({ inputs }) => "host" in inputs).map(({ type, name }) => `${type.split(":")[2]} ${name}`);
@@ -128,7 +131,7 @@ test("a model from an address lies in a folder named after its content", async (
 });
 
 test("what clients use", () => {
-  const open = new Llamacpp("open", { service: service({ alias: "tiny" }), hosts, hub: "http://hub.lan" });
+  const open = new Llamacpp("open", { service: service({ alias: "tiny" }), hosts, mirrors });
   expect([open.url, open.model]).toEqual(["http://rack1.lan:8080/v1", "tiny"]);
   expect(open.units).toEqual({
     rack1: ["llama-server-open.service"],
@@ -137,8 +140,88 @@ test("what clients use", () => {
   const local = new Llamacpp("local", {
     service: service({ listen: "local" }),
     hosts,
-    hub: "http://hub.lan",
+    mirrors,
   });
   expect(local.url).toBe("http://127.0.0.1:8080/v1");
   expect(pulumi.Resource.isInstance(local)).toBe(true);
+});
+
+const hash = (digit: string) => digit.repeat(64);
+const place = (digit: string) => `/var/lib/gpu-hosts/downloads/llama.cpp-big/${digit.repeat(12)}`;
+const release = {
+  release: {
+    tag: "b2",
+    variant: "cpu",
+    variants: { rack2: "cuda-13.4" },
+    archives: {
+      "llama-b2-bin-ubuntu-x64.tar.gz": hash("a"),
+      "llama-b2-bin-ubuntu-cuda-13.4-x64.tar.gz": hash("b"),
+      "cudart-llama-b2-bin-ubuntu-cuda-13.4-x64.tar.gz": hash("c"),
+    },
+  },
+};
+
+test("a release: each machine fetches its own variant, and no machine moves before all have theirs", async () => {
+  const resources = await build({ workers: ["rack2", "rack3"], build: release });
+  const builds = ["big-rack1-build", "big-rack2-build", "big-rack3-build", "big-rack2-cuda"];
+  expect(
+    resources
+      .filter(({ type }) => type === "gpuhost:index:Download")
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual([...builds].sort());
+  expect(inputs(resources, "big-rack2-build")).toMatchObject({
+    host: "rack2",
+    name: "llama.cpp-big",
+    url: "http://mirror.lan/llama.cpp/releases/download/b2/llama-b2-bin-ubuntu-cuda-13.4-x64.tar.gz",
+    sha256: hash("b"),
+    unpack: { strip: 1 },
+  });
+  const after = (name: string) => resources.find((resource) => resource.name === name)?.dependsOn;
+  for (const unit of ["big-rack2-worker", "big-rack3-worker", "big-rack1-server"])
+    expect(after(unit)).toEqual(expect.arrayContaining(builds));
+  for (const name of builds) expect(after(name)).toEqual([]);
+  expect(resources.map(({ name }) => name)).not.toContain("big-rack1-packages");
+});
+
+test("units of a release run its programs, with the CUDA runtime beside them where there is one", async () => {
+  const resources = await build({ workers: ["rack2", "rack3"], build: release });
+  const unit = (name: string): string[] => inputs(resources, name).unit.split("\n");
+  expect(unit("big-rack1-server").join("\n")).toContain(`\nExecStart=${place("a")}/llama-server --host`);
+  expect(unit("big-rack1-server")).toContain(`Environment=GPU_HOSTS_BUILD=${place("a")}`);
+  expect(unit("big-rack2-worker")).toContain(`Environment=GPU_HOSTS_BUILD=${place("b")}`);
+  expect(unit("big-rack2-worker")).toContain(
+    `Environment=LD_LIBRARY_PATH=/var/lib/gpu-hosts/downloads/llama.cpp.cuda-big/${"c".repeat(12)}`,
+  );
+  expect(unit("big-rack3-worker").join()).not.toContain("LD_LIBRARY_PATH");
+});
+
+test("a source: fetched, compiled with the flags of each machine's backend, and run from there", async () => {
+  const source = {
+    tag: "b2",
+    sha256: hash("d"),
+    variant: "cpu" as const,
+    variants: { rack2: "cuda" as const },
+    cudaArchitectures: ["86", "120"],
+    cmake: ["-DGGML_LTO=ON"],
+  };
+  const resources = await build({ build: { source } });
+  expect(inputs(resources, "big-rack1-source")).toMatchObject({
+    url: "http://mirror.lan/llama.cpp/archive/refs/tags/b2.tar.gz",
+    sha256: hash("d"),
+  });
+  const built = inputs(resources, "big-rack2-build");
+  expect(built).toMatchObject({
+    host: "rack2",
+    source: `/var/lib/gpu-hosts/downloads/llama.cpp.source-big/${"d".repeat(12)}`,
+    path: ["/usr/local/cuda/bin"],
+  });
+  const flags = ["-DGGML_CUDA=ON", "-DCMAKE_CUDA_ARCHITECTURES=86;120"];
+  expect(built.cmake).toEqual(expect.arrayContaining([...flags, "-DGGML_LTO=ON", "-DLLAMA_BUILD_NUMBER=2"]));
+  for (const flag of flags) expect(inputs(resources, "big-rack1-build").cmake).not.toContain(flag);
+  expect(inputs(resources, "big-rack1-server").unit).toMatch(
+    /\nExecStart=\/var\/lib\/gpu-hosts\/builds\/llama\.cpp-big\/[0-9a-f]{12}\/bin\/llama-server /,
+  );
+  const after = resources.find(({ name }) => name === "big-rack1-build")?.dependsOn;
+  expect(after).toEqual(["big-rack1-tools", "big-rack1-source"]);
 });

@@ -1,8 +1,7 @@
 import { isIPv6 } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
-import type { EngineArgs, ServedModel, ServingHost } from "#components/serving-host.ts";
+import type { EngineArgs, Mirrors, ServedModel, ServingHost } from "#components/serving-host.ts";
 import type { Witness } from "#provider/client.ts";
-import { AptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
 import { Check } from "#provider/resources/check/check.ts";
 import { Files } from "#provider/resources/files/files.ts";
 import { ModelFiles } from "#provider/resources/model-files/model-files.ts";
@@ -10,6 +9,7 @@ import { modelFile } from "#provider/resources/model-files/places.ts";
 import { SystemdService } from "#provider/resources/systemd-service/systemd-service.ts";
 import type { LlamacppService } from "./config.ts";
 import { type Group, groupOf, hashOf, leaderOf, type Member, renderGroup, workersOf } from "./group.ts";
+import { declareBuild, type Installed } from "./install.ts";
 import {
   aliasOf,
   namesOf,
@@ -40,7 +40,11 @@ export class Llamacpp extends pulumi.ComponentResource implements ServedModel {
     const hostOf = (member: Pick<Member, "host">): ServingHost => known(args.hosts, member.host);
     const group = groupOf(name, service, (host) => hostOf({ host }).groupAddress);
     const leader = leaderOf(group);
-    const part: Part = { parent: this, group, service, hub: args.hub, witness: witnessOf(group) };
+    const witness = witnessOf(group);
+    const part: Part = { parent: this, group, service, mirrors: args.mirrors, witness, early: new Map() };
+    if (group.build.way !== "packages") {
+      for (const member of group.members) part.early.set(member.host, install(part, hostOf(member)));
+    }
 
     const workers = workersOf(group).flatMap((member) => declareWorker(part, member, hostOf(member)));
     declareLeader(part, hostOf(leader), workers);
@@ -59,8 +63,13 @@ interface Part {
   readonly parent: pulumi.Resource;
   readonly group: Group;
   readonly service: LlamacppService;
-  readonly hub: string;
+  readonly mirrors: Mirrors;
   readonly witness: Witness | undefined;
+  /**
+   * Builds that lie beside the running one, by machine: made on all machines before the first moves to its own, so that the
+   * service answers while the slowest still fetches or compiles. Packages replace what runs, so they come one by one.
+   */
+  readonly early: Map<string, Installed>;
 }
 
 /** The leader, which sees all members: whichever of them fails, the error says how each stands to the new generation. */
@@ -70,6 +79,23 @@ function witnessOf(group: Group): Witness | undefined {
   const argv: Witness["argv"] = [names.script("members"), names.group, group.generation, names.leader];
   return { host: leaderOf(group).host, argv };
 }
+
+/** The build of a machine, once its base and what else is named are in place. */
+function install(
+  { parent, group, mirrors, witness, early }: Part,
+  host: ServingHost,
+  after: readonly pulumi.Resource[] = [],
+): Installed {
+  const { service } = group;
+  const wanted = { service, prefix: `${service}-${host.name}`, host, witness, project: mirrors.llamacpp };
+  const opts = { parent, dependsOn: [...host.base, ...after] };
+  return early.get(host.name) ?? declareBuild(group.build, wanted, opts);
+}
+
+/** What a unit waits for before it moves to a build: its own, and where they can be made beforehand all machines'. */
+const installed = ({ early }: Part, own: Installed): pulumi.Resource[] => [
+  ...new Set([...own.resources, ...[...early.values()].flatMap(({ resources }) => resources)]),
+];
 
 function known(hosts: EngineArgs<unknown>["hosts"], name: string): ServingHost {
   const host = hosts[name];
@@ -103,21 +129,19 @@ function memberFiles(group: Group, scripts: readonly Script[]) {
 }
 
 /** One worker: packages, files, the RPC server and its member endpoint. Returns what the leader waits for. */
-function declareWorker(
-  { parent, group, service, witness }: Part,
-  member: Member,
-  { name: host, base }: ServingHost,
-): pulumi.Resource[] {
+function declareWorker(part: Part, member: Member, machine: ServingHost): pulumi.Resource[] {
+  const { parent, group, service, witness } = part;
+  const { name: host, base } = machine;
   const names = namesOf(group.service);
   const prefix = `${group.service}-${host}`;
   const at = { host, witness };
   const before = { parent, dependsOn: [...base] };
-  const packages = new AptPackages(`${prefix}-packages`, { ...at, packages: { ...group.packages } }, before);
+  const build = install(part, machine);
   const scripts = memberFiles(group, ["build", "member", "worker"]);
   const answer = { [`/etc/systemd/system/${names.answer}`]: { content: renderMemberAnswer(group) } };
   const files = new Files(`${prefix}-files`, { ...at, files: { ...scripts, ...answer } }, before);
 
-  const dependsOn = [packages, files];
+  const dependsOn = [...installed(part, build), files];
   const endpoint = new SystemdService(
     `${prefix}-member`,
     { ...at, name: names.socket, unit: renderMemberSocket(group, member) },
@@ -128,7 +152,7 @@ function declareWorker(
     {
       ...at,
       name: names.worker,
-      unit: renderWorker(group, member, service.workerArgs),
+      unit: renderWorker(group, member, service.workerArgs, build.programs),
       restartOn: { launcher: hashOf(scriptsOf(group.service, ["build", "worker"])) },
       readiness: { kind: "tcp", port: group.rpcPort, deadlineSeconds: 300 },
     },
@@ -138,7 +162,7 @@ function declareWorker(
 }
 
 /** The model, where it lies and where it comes from. With a plain address its place is named after its content. */
-function modelOf({ group, service: { model }, hub }: Part) {
+function modelOf({ group, service: { model }, mirrors: { hub } }: Part) {
   const place = model.url
     ? { name: group.service, revision: hashOf(model.files) }
     : { name: model.repo ?? "", revision: model.revision ?? "" };
@@ -149,14 +173,16 @@ function modelOf({ group, service: { model }, hub }: Part) {
   return { place, source, path: modelFile(place, served) };
 }
 
-function declareLeader(part: Part, { name: host, base }: ServingHost, workers: pulumi.Resource[]): void {
+function declareLeader(part: Part, machine: ServingHost, workers: pulumi.Resource[]): void {
   const { parent, group, service, witness } = part;
+  const { name: host, base } = machine;
   const names = namesOf(group.service);
   const prefix = `${group.service}-${host}`;
   const at = { host, witness };
   const before = { parent, dependsOn: [...base] };
   const { place, source, path } = modelOf(part);
-  const unit = renderLeader(group, service, path);
+  const build = install(part, machine, workers);
+  const unit = renderLeader(group, service, path, build.programs);
   const keyHash = service.apiKey ? pulumi.secret(hashOf(service.apiKey)) : undefined;
   const key = service.apiKey
     ? { [names.apiKey]: { content: pulumi.secret(`${service.apiKey}\n`), mode: "0600" } }
@@ -175,7 +201,6 @@ function declareLeader(part: Part, { name: host, base }: ServingHost, workers: p
     before,
   );
   const after = { parent, dependsOn: [...base, ...workers] };
-  const packages = new AptPackages(`${prefix}-packages`, { ...at, packages: { ...group.packages } }, after);
   const scripts = memberFiles(group, ["build", "gate", "members"]);
   const files = new Files(
     `${prefix}-files`,
@@ -200,7 +225,7 @@ function declareLeader(part: Part, { name: host, base }: ServingHost, workers: p
       ...(keyHash ? { restartOn: { "api key": keyHash } } : {}),
       readiness: { ...probe, deadlineSeconds },
     },
-    { parent, dependsOn: [packages, files, model, ...workers] },
+    { parent, dependsOn: [...installed(part, build), files, model, ...workers] },
   );
   const generation = hashOf({ group: group.generation, unit });
   new Check(

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import type { LlamacppService } from "./config.ts";
 import { type Group, type Member, workersOf } from "./group.ts";
+import type { Programs } from "./install.ts";
 
 /** Units, folders and files of a service on a machine; the prefix before the name keeps services apart. */
 export function namesOf(service: string) {
@@ -73,9 +74,20 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallErrorNumber=EPERM`;
 
+/** What a process and its launcher learn from the unit. Its text changes with the build, so the unit restarts then. */
+const environment = ({ generation }: Group, { folder, libraries }: Programs): string =>
+  [
+    `GPU_HOSTS_GENERATION=${generation}`,
+    ...(folder ? [`GPU_HOSTS_BUILD=${folder}`] : []),
+    ...(libraries ? [`LD_LIBRARY_PATH=${libraries}`] : []),
+  ]
+    .map((setting) => `Environment=${setting}`)
+    .join("\n");
+
 /** The service of a member: starts with the machine, and comes back however often it falls. */
 const memberUnit = (
-  { generation }: Group,
+  group: Group,
+  programs: Programs,
   description: string,
   lines: string,
   restartSeconds: number,
@@ -87,7 +99,7 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=exec
-Environment=GPU_HOSTS_GENERATION=${generation}
+${environment(group, programs)}
 ${lines}
 Restart=always
 RestartSec=${restartSeconds}
@@ -98,7 +110,12 @@ WantedBy=multi-user.target
 `;
 
 /** The RPC server of a worker. It asks nobody who they are, so it listens at one address and the firewall lets in the leader. */
-export function renderWorker(group: Group, { index, address }: Member, args: readonly string[]): string {
+export function renderWorker(
+  group: Group,
+  { index, address }: Member,
+  args: readonly string[],
+  programs: Programs = {},
+): string {
   const names = namesOf(group.service);
   const command = [
     names.script("worker"),
@@ -114,7 +131,7 @@ export function renderWorker(group: Group, { index, address }: Member, args: rea
 ExecStart=${words(command)}
 # A leader that goes away while it waits in the queue would end a worker that minds SIGPIPE.
 IgnoreSIGPIPE=yes`;
-  return memberUnit(group, `llama.cpp RPC worker ${index} of ${group.service}`, lines, 2);
+  return memberUnit(group, programs, `llama.cpp RPC worker ${index} of ${group.service}`, lines, 2);
 }
 
 /** Where a worker tells its leader what it runs; listens also before the address is there, as a tailnet's comes late. */
@@ -184,15 +201,21 @@ function serverArgs(
 export const aliasOf = (name: string, service: LlamacppService): string => service.alias ?? name;
 
 /** The server. Behind its gate it waits for its workers as long as it takes, also after one was lost. */
-export function renderLeader(group: Group, service: LlamacppService, model: string): string {
+export function renderLeader(
+  group: Group,
+  service: LlamacppService,
+  model: string,
+  programs: Programs = {},
+): string {
   const names = namesOf(group.service);
   const [leader] = group.members;
   const alone = workersOf(group).length === 0;
   const args = serverArgs(group, service, model, leader?.address ?? "");
   const key = service.apiKey ? ` --api-key-file \${CREDENTIALS_DIRECTORY}/api-key` : "";
+  const program = programs.folder ? `${programs.folder}/llama-server` : "llama-server";
   const extra = service.extraArgs.length > 0 ? ` ${words(service.extraArgs)}` : "";
-  const lines = `${alone ? "" : `ExecStartPre=${words([names.script("gate"), names.group])}\n`}ExecStart=llama-server ${words(args)}${key}${extra}
+  const lines = `${alone ? "" : `ExecStartPre=${words([names.script("gate"), names.group])}\n`}ExecStart=${program} ${words(args)}${key}${extra}
 ${service.apiKey ? `LoadCredential=api-key:${names.apiKey}\n` : ""}TimeoutStartSec=infinity
 TimeoutStopSec=30`;
-  return memberUnit(group, `llama.cpp server of ${group.service}`, lines, 5);
+  return memberUnit(group, programs, `llama.cpp server of ${group.service}`, lines, 5);
 }

@@ -31,6 +31,7 @@ let bin: string;
 let file: string;
 
 beforeEach(() => {
+  more = {};
   folder = mkdtempSync(join(tmpdir(), "gpu-hosts-llamacpp-"));
   bin = join(folder, "bin");
   file = join(folder, "group");
@@ -77,7 +78,9 @@ function lends(host: string): void {
   place(`devices-${address}`, `Available devices:\n  RPC0: ${address}:50052 (7957 MiB, 7957 MiB free)\n`);
 }
 
+let more: Record<string, string> = {};
 const environment = () => ({
+  ...more,
   PATH: `${bin}:/usr/bin:/bin`,
   LC_ALL: "C",
   GPU_HOSTS_GENERATION: ours,
@@ -105,14 +108,27 @@ test("build prints the versions in one line, in the order of the names", async (
   expect((await dash("build", file)).stdout).toBe(`${build}\n`);
 });
 
-test("build asks for the packages of the group file, one word each", async () => {
-  stub("dpkg-query", `printf '%s\\n' "$@" >${folder}/asked`);
-  await dash("build", file);
-  expect(readFileSync(join(folder, "asked"), "utf8").split("\n").slice(3, -1)).toEqual([
-    "libggml0-backend-rpc",
-    "llama.cpp",
-    "llama.cpp-tools-extra",
-  ]);
+test("build asks for the packages of the group file, one word each, and adds the libraries that came along", async () => {
+  stub(
+    "dpkg-query",
+    `echo "$4 $5 $6" >>${folder}/asked
+case $* in
+*'libllama[0-9]'*) printf 'libllama0=1:0.7.0\\nlibllama1=\\nlibggml0=0.27.0\\nlibggml0-backend-vulkan=0.27.0\\n' ;;
+*) printf 'llama.cpp=1:0.7.0\\nlibggml0-backend-rpc=0.27.0\\n' ;;
+esac`,
+  );
+  expect((await dash("build", file)).stdout).toBe(
+    "libggml0-backend-rpc=0.27.0 libggml0=0.27.0 libllama0=1:0.7.0 llama.cpp=1:0.7.0\n",
+  );
+  expect(readFileSync(join(folder, "asked"), "utf8").split("\n")[0]).toBe(
+    "libggml0-backend-rpc llama.cpp llama.cpp-tools-extra",
+  );
+});
+
+test("build names one that is installed as a whole, and asks nobody", async () => {
+  stub("dpkg-query", "echo never");
+  writeFileSync(file, "group big\nbuild b11669, source 0123456789ab\n");
+  expect((await dash("build", file)).stdout).toBe("b11669, source 0123456789ab\n");
 });
 
 test("worker notes its generation and build, says them, and becomes the RPC server", async () => {
@@ -133,6 +149,20 @@ test("worker notes its generation and build, says them, and becomes the RPC serv
 test("worker finds the RPC server by its older name", async () => {
   stub("rpc-server", "echo older");
   expect((await dash("worker", file, "1")).stdout).toContain("older\n");
+});
+
+test("a build of its own is what worker and gate run, whatever else is installed", async () => {
+  for (const name of ["ggml-rpc-server", "llama-server"]) stub(name, "echo wrong one; exit 1");
+  more = { GPU_HOSTS_BUILD: join(folder, "own") };
+  mkdirSync(join(folder, "own"));
+  stub("../own/rpc-server", "echo own");
+  expect((await dash("worker", file, "1")).stdout).toContain("own\n");
+  stub("../own/llama-server", `cat "${folder}/devices-\${2%%:*}"`);
+  for (const host of ["rack2", "rack3"]) {
+    answers(host, {});
+    lends(host);
+  }
+  expect((await dash("gate", file)).code).toBe(0);
 });
 
 test("worker without an RPC server says what is missing", async () => {

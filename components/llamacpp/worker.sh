@@ -13,11 +13,20 @@ chmod 0644 "$note.new"
 mv "$note.new" "$note"
 echo "worker $index of $group: generation $GPU_HOSTS_GENERATION, build $build"
 
-# Renamed in June 2026; Debian keeps it out of PATH.
+# GPU_HOSTS_BUILD is the folder of a build of its own. Of the distribution's, Debian keeps the program out of PATH.
+candidates() {
+  if [ -n "${GPU_HOSTS_BUILD:-}" ]; then
+    echo "$GPU_HOSTS_BUILD/$1"
+  else
+    command -v "$1" || :
+    echo /usr/libexec/*/llama/bin/"$1"
+  fi
+}
+# Renamed in June 2026.
 for name in ggml-rpc-server rpc-server; do
-  for path in "$(command -v "$name" || :)" /usr/libexec/*/llama/bin/"$name"; do
+  for path in $(candidates "$name"); do
     if [ -x "$path" ]; then exec "$path" "$@"; fi
   done
 done
-echo "neither ggml-rpc-server nor rpc-server is installed: the build's packages bring none" >&2
+echo "neither ggml-rpc-server nor rpc-server is installed: the build brings none" >&2
 exit 127

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
+import type { Release } from "./base.ts";
 import { type Hub, startHub } from "./hub.ts";
 import { type Lab, startLab } from "./lab.ts";
 import { inventoryOf } from "./stack-config.ts";
@@ -10,18 +11,18 @@ export interface ServedStack {
   readonly lab: Lab;
   readonly workspace: Workspace;
   readonly apiKey: string;
-  /** Writes the stack file. @param change keys of the service to add or replace */
-  configure(change?: Record<string, unknown>): Promise<void>;
+  /** Writes the stack file. @param change keys of the service to add or replace @param mirrors beside the hub */
+  configure(change?: Record<string, unknown>, mirrors?: Record<string, string>): Promise<void>;
   /** Asks for a completion from outside, as a client would. */
   ask(key?: string): Promise<Response>;
   stop(): Promise<void>;
 }
 
-export async function startServedStack(): Promise<ServedStack> {
+export async function startServedStack(release: Release = "forky"): Promise<ServedStack> {
   const lab = await startLab({
     hosts: [
-      { name: "alpha", release: "forky" },
-      { name: "beta", release: "forky" },
+      { name: "alpha", release },
+      { name: "beta", release },
     ],
   });
   const hub: Hub = await startHub(lab.gateway);
@@ -34,10 +35,10 @@ export async function startServedStack(): Promise<ServedStack> {
     lab,
     workspace,
     apiKey,
-    configure: (change = {}) =>
+    configure: (change = {}, mirrors = {}) =>
       workspace.configure("lab", {
         "gpuhost:hosts": inventoryOf(lab.hosts),
-        "gpu-hosts:mirrors": { hub: hub.url },
+        "gpu-hosts:mirrors": { hub: hub.url, ...mirrors },
         "gpu-hosts:services": {
           chat: {
             engine: "llamacpp",

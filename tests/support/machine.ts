@@ -7,7 +7,7 @@ import { openPool } from "#transport/pool.ts";
 /** A connection to a lab host, as the provider would open it. */
 export async function connectTo(host: LabHost): Promise<{ machine: Machine; close(): Promise<void> }> {
   const { name, address, hostKey, identityFile } = host;
-  const entry = hostEntry.parse({ platform: "linux", address, hostKey, identityFile });
+  const entry = hostEntry.parse({ platform: "linux", address, hostKey, identityFile, sshConfig: false });
   const pool = openPool({ hosts: { [name]: entry }, credentials: {} });
   const reach = await pool.reach(name);
   if (reach.state !== "reachable") throw new Error(`${name} is ${reach.state}`);

@@ -75,15 +75,15 @@ function signal(pid: number, name: NodeJS.Signals): void {
 
 /**
  * A Pulumi project of its own, inside the checkout so that program and provider are found, with state, stacks and secrets.
- * @param main its program, from the root of the checkout; default: the one of Pulumi.yaml
+ * @param program in place of ours, from the root of the checkout
  */
-export function createWorkspace(main?: string) {
+export function createWorkspace(program?: string) {
   const folder = mkdtempSync(join(root, ".lab-"));
   const env = environment(folder);
   mkdirSync(join(folder, "state"));
   writeFileSync(join(folder, "passphrase"), randomBytes(24).toString("base64url"), { mode: 0o600 });
   const project = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8"));
-  project.main = join("..", main ?? project.main);
+  project.main = join("..", program ?? project.main);
   for (const provider of project.plugins.providers) provider.path = join("..", provider.path);
   project.backend = { url: `file://${join(folder, "state")}` };
   writeFileSync(join(folder, "Pulumi.yaml"), stringify(project));

@@ -17,28 +17,28 @@ export interface SlowProxy {
   close(): Promise<void>;
 }
 
-/** Bytes that are under way at most; more waits at the sender, as in a real network. */
-const UNDER_WAY = 64 * 1024;
+/** Bytes that are under way at most, beside what the link itself holds; more waits at the sender, as in a real network. */
+const BUFFERED = 64 * 1024;
 
 /** Passes connections on to a port of 127.0.0.1, or of another host, late and slowly. */
 export async function startSlowProxy(
   target: number | { readonly host: string; readonly port: number },
   link: Link,
 ): Promise<SlowProxy> {
-  const to = typeof target === "number" ? { host: "127.0.0.1", port: target } : target;
+  const behind = typeof target === "number" ? { host: "127.0.0.1", port: target } : target;
   const open = new Set<Socket>();
   let connections = 0;
   const server = createServer((near) => {
     connections += 1;
-    const far = connect({ ...to, noDelay: true });
+    const far = connect({ ...behind, noDelay: true });
     near.setNoDelay(true);
-    for (const [from, into] of [
+    for (const [from, to] of [
       [near, far],
       [far, near],
     ] as const) {
       open.add(from);
-      carry(from, into, link);
-      from.on("error", () => into.destroy());
+      carry(from, to, link);
+      from.on("error", () => to.destroy());
       from.once("close", () => open.delete(from));
     }
   });
@@ -62,28 +62,28 @@ export async function startSlowProxy(
 
 /** Hands the bytes on in order, each after the link's delay, and no faster than it carries them. */
 function carry(from: Socket, to: Socket, { delayMs, bytesPerSecond }: Link): void {
+  // Timers alone do not keep their order.
+  const queue: { readonly at: number; readonly size: number; readonly arrive: () => void }[] = [];
+  const most = BUFFERED + (bytesPerSecond * delayMs) / 1000;
   let free = 0;
   let underWay = 0;
-  // One timer, for the first of them: of two timers the later one may be the first to go off.
-  const arriving: { readonly at: number; readonly work: () => void }[] = [];
-  const arrive = () => {
-    while (arriving[0] && arriving[0].at <= performance.now()) arriving.shift()?.work();
-    if (arriving[0]) setTimeout(arrive, arriving[0].at - performance.now());
+  const deliver = () => {
+    for (let [head] = queue; head !== undefined && head.at <= performance.now(); [head] = queue) {
+      queue.shift();
+      underWay -= head.size;
+      head.arrive();
+    }
+    if (underWay <= most) from.resume();
+    if (queue[0] !== undefined) setTimeout(deliver, Math.max(1, queue[0].at - performance.now()));
   };
-  const later = (work: () => void, size: number) => {
-    // The link is busy with this chunk until `free`; then its last byte travels.
+  const send = (size: number, arrive: () => void) => {
+    // The link is busy with this until `free`; then its last byte travels.
     free = Math.max(performance.now(), free) + (size / bytesPerSecond) * 1000;
-    arriving.push({ at: free + delayMs, work });
-    if (arriving.length === 1) setTimeout(arrive, free + delayMs - performance.now());
+    underWay += size;
+    if (underWay > most) from.pause();
+    queue.push({ at: free + delayMs, size, arrive });
+    if (queue.length === 1) setTimeout(deliver, free + delayMs - performance.now());
   };
-  from.on("data", (chunk: Buffer) => {
-    underWay += chunk.length;
-    if (underWay > UNDER_WAY) from.pause();
-    later(() => {
-      underWay -= chunk.length;
-      if (underWay <= UNDER_WAY) from.resume();
-      if (!to.destroyed) to.write(chunk);
-    }, chunk.length);
-  });
-  from.on("end", () => later(() => to.end(), 0));
+  from.on("data", (chunk: Buffer) => send(chunk.length, () => to.destroyed || to.write(chunk)));
+  from.on("end", () => send(0, () => to.end()));
 }

@@ -21,6 +21,10 @@ export interface TestSshd {
   entry(overrides?: Partial<HostEntry>): HostEntry;
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Ends the server and starts another, as \`systemctl restart ssh\` does: what it serves goes on. */
+  restart(): Promise<void>;
+  /** Connections it serves at this moment. */
+  connections(): number;
   /** Ends the processes that serve connections, as a network failure would. */
   dropConnections(): void;
   /** Stops the server and deletes its folder. */
@@ -102,6 +106,14 @@ export async function startSshd(settings: readonly string[] = []): Promise<TestS
       await gone;
       child = undefined;
     },
+    async restart() {
+      const old = child;
+      const gone = new Promise((resolve) => old?.once("exit", resolve));
+      old?.kill();
+      await gone;
+      await server.start();
+    },
+    connections: () => childrenOf(child?.pid).length,
     dropConnections() {
       for (const pid of childrenOf(child?.pid)) killQuietly(pid);
     },

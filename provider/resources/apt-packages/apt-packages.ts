@@ -63,7 +63,12 @@ const defined = <V>(entries: readonly (readonly [string, V | undefined])[]): Rec
 
 /** Before anything else. Nobody may install beside us, and what broke off is brought to its end. */
 const aptReady: readonly Step[] = [
-  wait({ what: "apt to be free", command: aptFree, deadlineSeconds: 1200, explain: aptFree }),
+  wait({
+    what: "apt to be free",
+    command: aptFree,
+    deadlineSeconds: 1200,
+    hint: "wait for it to end, or see to it on the machine (systemctl status PID); then run `up` again",
+  }),
   run(configureInterrupted, {
     title: "dpkg --configure -a",
     turn: "apt",
@@ -108,6 +113,7 @@ function* bring(
     turn: "apt",
     timeoutSeconds: 7200,
     explain: whyNot(wanted),
+    hint: "correct the stack file (base.packages, or the service's build.packages) or the machine's package sources; then run `up` again",
   });
 }
 

@@ -35,6 +35,9 @@ function installArguments(wanted: Wanted): string[] {
 export const configureInterrupted: Command = sh`${quiet}
 dpkg --force-confdef --force-confold --configure -a`;
 
+/** What the last refresh of the lists complained of, to be told when an installation fails. */
+const refreshErrors = "/run/gpu-hosts-apt-update";
+
 /**
  * Fetches the packages; refreshes the lists first if they are older than a day, and after a fetch that fails because they
  * do not know a package or know it where it no longer is. A vendor whose server is down must not keep others' packages
@@ -43,24 +46,57 @@ dpkg --force-confdef --force-confold --configure -a`;
 export const refreshLists = (wanted: Wanted): Command => sh`${quiet}
 fetch() { apt-get ${installArguments(wanted)} --download-only; }
 if [ -n "$(find /var/lib/apt/lists/partial -maxdepth 0 -mmin -1440 2>/dev/null)" ] && fetch >/dev/null 2>&1; then exit 0; fi
-apt-get update -q -o Acquire::Retries=2 || echo 'not every package list could be refreshed; going on with those at hand'
-exit 0`;
+apt-get update -q -o Acquire::Retries=2 2>${refreshErrors} || echo 'not every package list could be refreshed; going on with those at hand'
+cat ${refreshErrors} >&2; exit 0`;
 
 export const install = (wanted: Wanted): Command => sh`${quiet}
 exec apt-get ${installArguments(wanted)}`;
 
+/** Extended regular expressions for what somebody may have meant: one letter off, another number in it, more after it. */
+function nearTo(name: string): { readonly letter: string; readonly wider: string } {
+  const literal = (text: string) => text.replaceAll(/[.+]/g, "\\$&");
+  const letter = [...name].flatMap((_, i) => {
+    const [before, after] = [literal(name.slice(0, i)), name.slice(i)];
+    const [here = "", next = ""] = after;
+    const rest = literal(after.slice(1));
+    const swapped =
+      next === "" ? [] : [`${before}${literal(next)}${literal(here)}${literal(after.slice(2))}`];
+    return [`${before}.?${rest}`, `${before}.${literal(after)}`, ...swapped];
+  });
+  const numbers = name.split(/[0-9][0-9.-]*[0-9]|[0-9]/);
+  const family = numbers.length > 1 ? [numbers.map(literal).join("[0-9][0-9.-]*")] : [];
+  const longer = name.length > 3 ? [`(lib)?${literal(name)}[0-9.+-].*`] : [];
+  return {
+    letter: [...letter, `${literal(name)}.`].join("|"),
+    wider: [...family, ...longer].join("|") || "-",
+  };
+}
+
+/** Says of a name that is in no list what provides it, or which names are near. */
+const unknownName = (name: string): Command => {
+  const { letter, wider } = nearTo(name);
+  // Of a purely virtual package it says nothing, and is content.
+  return sh`[ -n "$(apt-cache show ${name} 2>/dev/null)" ] || {
+  provided=$(apt-cache showpkg ${name} 2>/dev/null | sed '1,/^Reverse Provides:/d' | cut -d' ' -f1 | sort -u | head -n 5)
+  near=$({ apt-cache pkgnames | grep -xE ${letter}; apt-cache pkgnames | grep -xE ${wider} | sort; } | awk '!seen[$0]++' | head -n 5)
+  if [ -n "$provided" ]; then echo ${name}": only a virtual package; name one that provides it:" $provided
+  else echo ${name}": in none of the package lists of $release\${near:+; near it: $(echo $near)}"; fi
+}`;
+};
+
 /** What helps to understand why packages cannot be installed. */
 export const whyNot = (wanted: Wanted): Command => {
   const pinned = Object.keys(wanted).filter((name) => wanted[name] !== "any");
-  return sh`echo "package lists of this machine: refreshed $(date -r /var/lib/apt/lists/partial '+%F %T %Z' 2>/dev/null || echo never)"
-for name in ${Object.keys(wanted)}; do
-  apt-cache show "$name" >/dev/null 2>&1 && continue
-  echo "$name: in none of the lists; a misspelt name, a virtual package, or its source is missing"
-done
+  const unknown = Object.keys(wanted).map((name) => unknownName(name).text);
+  return sh`release=$(. /etc/os-release && echo "$PRETTY_NAME")
+${{ text: unknown.join("\n") }}
 for name in ${pinned}; do
-  echo "$name: offered are" $(apt-cache madison "$name" | cut -d'|' -f2)
+  offered=$(apt-cache madison "$name" | cut -d'|' -f2)
+  [ -z "$offered" ] || echo "$name: offered are" $offered
 done
 apt-get -s ${installArguments(wanted).filter((argument) => argument !== "--no-remove")} 2>/dev/null | sed -n 's/^Remv /it would remove /p'
+echo "package lists: refreshed $(date -u -r /var/lib/apt/lists/partial '+%F %T UTC' 2>/dev/null || echo never)"
+[ ! -s ${refreshErrors} ] || { echo "the last refresh complained:"; tail -n 4 ${refreshErrors}; }
 ${aptFree}`;
 };
 

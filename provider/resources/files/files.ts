@@ -5,13 +5,12 @@ import { z } from "zod";
 import { contents, type Entry, entries } from "#facts/files.ts";
 import { HostResource, type ResourceArgs } from "#provider/client.ts";
 import { defineResource, type Json } from "#provider/resource.ts";
-import { remove, run, type Step, write } from "#provider/step.ts";
+import { keepAside, putBack, remove, run, type Step, write } from "#provider/step.ts";
 import { type Command, sh } from "#transport/command.ts";
 import type { Host } from "#transport/host.ts";
 
 /** Larger or binary content is compared by its hash and shown as such. */
 const shownBytes = 64 * 1024;
-const backups = "/var/lib/gpu-hosts/owners/files";
 
 const mode = z.string().regex(/^[0-7]{4}$/, "needs four octal digits, such as 0644");
 const owner = z
@@ -49,7 +48,6 @@ const inputs = z.strictObject({
 });
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
-const backupOf = (at: string) => `${backups}/${sha256(at).slice(0, 32)}`;
 const isFile = (value: unknown): value is z.output<typeof file> =>
   typeof value === "object" && value !== null && "content" in value;
 
@@ -91,16 +89,6 @@ async function observeFiles(
   );
 }
 
-function* backUp(at: string): Iterable<Step> {
-  const copy = backupOf(at);
-  const title = `keep ${at} as it was`;
-  yield run(
-    sh`umask 077; [ -e ${copy} ] || [ ! -f ${at} ] || {
-  mkdir -p ${backups} && cp -a -- ${at} ${`${copy}.new`} && mv -- ${`${copy}.new`} ${copy}; }`,
-    { title },
-  );
-}
-
 /** Clears the way where another kind of thing stands; a folder with content in it is never swept away. */
 function* clear(at: string, want: Wanted, have: Wanted | undefined): Iterable<Step> {
   if (!have) return;
@@ -111,7 +99,7 @@ function* clear(at: string, want: Wanted, have: Wanted | undefined): Iterable<St
 }
 
 function* put(at: string, want: Wanted, have: Wanted | undefined, before: Json | undefined): Iterable<Step> {
-  if (isFile(before)) yield* backUp(at);
+  if (isFile(before)) yield keepAside(at);
   yield* clear(at, want, have);
   if ("symlink" in want) yield run(sh`ln -sfn -- ${want.symlink} ${at}`);
   else if ("directory" in want) {
@@ -123,14 +111,9 @@ function* put(at: string, want: Wanted, have: Wanted | undefined, before: Json |
   }
 }
 
-function* putBack(at: string, have: Wanted, before: Json | undefined): Iterable<Step> {
-  if (isFile(before)) {
-    const copy = backupOf(at);
-    yield run(
-      sh`[ ! -e ${copy} ] || { cp -a -- ${copy} ${`${at}.gpu-hosts-new`} && mv -T -- ${`${at}.gpu-hosts-new`} ${at} && rm -f -- ${copy}; }`,
-      { title: `put ${at} back as it was` },
-    );
-  } else if (before === undefined) yield remove(at);
+function* restore(at: string, have: Wanted, before: Json | undefined): Iterable<Step> {
+  if (isFile(before)) yield putBack(at);
+  else if (before === undefined) yield remove(at);
   else yield* put(at, entry.parse(before), have, undefined);
 }
 
@@ -179,13 +162,13 @@ export const files = defineResource({
       if (differs(value, there[at])) yield* put(at, value, there[at], before(`file ${at}`));
     }
     for (const [at, value] of ordered(there).reverse()) {
-      if (!(at in want.files)) yield* putBack(at, value, before(`file ${at}`));
+      if (!(at in want.files)) yield* restore(at, value, before(`file ${at}`));
     }
   },
 
   *remove({ config }, { before }) {
     for (const [at, value] of ordered(config.files ?? {}).reverse())
-      yield* putBack(at, value, before(`file ${at}`));
+      yield* restore(at, value, before(`file ${at}`));
   },
 });
 

@@ -15,7 +15,11 @@ const readiness = z.discriminatedUnion("kind", [
   httpProbe.extend(deadline),
   z.strictObject({
     kind: z.literal("tcp"),
-    port: z.int().min(1).max(65535).describe("Port that must be listened on; no connection is made."),
+    port: z
+      .int()
+      .min(1)
+      .max(65535)
+      .describe("Port that a process of the unit must listen on; no connection is made."),
     ...deadline,
   }),
   z.strictObject({

@@ -1,4 +1,5 @@
 import { waitHttp } from "#facts/openai.ts";
+import { listenerFunctions } from "#facts/ss.ts";
 import { journalOf } from "#facts/systemd.ts";
 import { type WaitStep, wait } from "#provider/step.ts";
 import { type Command, sh } from "#transport/command.ts";
@@ -8,7 +9,7 @@ import type { Readiness, Want } from "./inputs.ts";
 const FORGIVEN_RESTARTS = 2;
 
 /** The service's own answer: exit 0 ready, 75 not yet, other: it will not be. The last line says what was seen. */
-function question(readiness: Readiness): Command {
+function question(name: string, readiness: Readiness): Command {
   switch (readiness.kind) {
     case "active":
       // A program that does not start well is active for a moment, too.
@@ -17,7 +18,7 @@ function question(readiness: Readiness): Command {
     case "http":
       return waitHttp(readiness);
     case "tcp":
-      return sh`ss --no-header --listening --tcp --numeric ${`sport = :${readiness.port}`} | grep -q . && exit 0
+      return sh`listens ${name} ${readiness.port} && exit 0
 echo ${`nothing listens on port ${readiness.port} yet`}"\${line:+; it says: $line}"; exit 75`;
     case "command":
       return sh`answer=$(timeout 50 ${readiness.argv} 2>&1) && exit 0
@@ -40,6 +41,15 @@ function shownReadiness(name: string, readiness: Readiness): string {
   }
 }
 
+/** Port on the machine itself that the service must listen on to be ready. */
+function portOf(readiness: Readiness): number | undefined {
+  if (readiness.kind === "tcp") return readiness.port;
+  if (readiness.kind !== "completion" && readiness.kind !== "http") return undefined;
+  const { hostname, port, protocol } = new URL(readiness.url);
+  if (!["127.0.0.1", "localhost", "[::1]"].includes(hostname)) return undefined;
+  return Number(port || (protocol === "https:" ? 443 : 80));
+}
+
 /** What is added to an error of a unit: its journal and the caller's own diagnosis. */
 export function explain(want: Pick<Want, "name" | "diagnose">): Command {
   const journal = journalOf(want.name);
@@ -49,30 +59,42 @@ export function explain(want: Pick<Want, "name" | "diagnose">): Command {
 /**
  * Waits until a unit that was just started serves. A unit that fails, stops or restarts again and again ends the waiting
  * at once; one whose ExecStartPre waits for other hosts is on its way. Progress is the last line it said; once it answers,
- * its answer is: a server may log every question, and that would never run out of time.
+ * its answer is: a server may log every question, and that would never run out of time. An answer on its port from a process
+ * that is not the unit's proves nothing, and is told.
  */
 export function waitUntilReady(want: Want): WaitStep {
   const readiness = want.readiness ?? { kind: "active", deadlineSeconds: 1200 };
   const { name } = want;
+  const port = portOf(readiness);
   return wait({
     what: shownReadiness(name, readiness),
     deadlineSeconds: readiness.deadlineSeconds,
     intervalSeconds: 1,
     explain: explain(want),
-    command: sh`get() { printf '%s\\n' "$state" | sed -n "s/^$1=//p"; }
+    hint: `once its cause is removed, run \`up\` again; more of what it said: journalctl -u ${name} on the machine`,
+    command: sh`${port === undefined ? sh`stranger() { false; }` : listenerFunctions}
+get() { printf '%s\\n' "$state" | sed -n "s/^$1=//p"; }
+ended() {
+  case $(get ExecMainCode) in
+  1) printf ', the last run ended with exit status %s' "$(get ExecMainStatus)" ;;
+  2|3) printf ', the last run was ended by SIG%s (%s)' "$(kill -l "$(get ExecMainStatus)")" "$(get Result)" ;;
+  esac
+}
 look() {
-  state=$(systemctl show ${name} --property=ActiveState,SubState,NRestarts,Result,Job,InvocationID)
+  state=$(systemctl show ${name} --property=ActiveState,SubState,NRestarts,Result,Job,InvocationID,ExecMainCode,ExecMainStatus)
   line=$(journalctl "_SYSTEMD_INVOCATION_ID=$(get InvocationID)" --lines=1 --output=cat --no-pager --quiet 2>/dev/null | tail -n 1 | cut -c 1-160)
-  restarts=$(get NRestarts); job=$(get Job)
-  [ "\${restarts:-0}" -le ${FORGIVEN_RESTARTS} ] || { echo "it was restarted $restarts times: $line"; exit 1; }
+  restarts=$(get NRestarts); job=$(get Job); taken=$(stranger ${name} ${port ?? 0})
+  last="\${line:+: $line}\${taken:+; $taken}"
+  [ "\${restarts:-0}" -le ${FORGIVEN_RESTARTS} ] || { echo "it was restarted $restarts times$(ended)$last"; exit 1; }
   if [ "\${job:-0}" != 0 ]; then echo "starting, $(get SubState): $line"; exit 75; fi
   case $(get ActiveState) in
   active) ;;
-  failed|inactive) echo "it is $(get ActiveState) ($(get Result)): $line"; exit 1 ;;
-  *) echo "starting, $(get SubState): $line"; exit 75 ;;
+  failed|inactive) echo "it is $(get ActiveState) ($(get Result))$(ended)$last"; exit 1 ;;
+  *) echo "starting, $(get SubState)$last"; exit 75 ;;
   esac
+  [ -z "$taken" ] || { echo "$taken"; exit 75; }
 }
 look
-${question(readiness)}`,
+${question(name, readiness)}`,
   });
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Context, Observation } from "#provider/resource.ts";
-import { remove as deleted, run, type Step, write } from "#provider/step.ts";
+import { remove as deleted, keepAside, putBack, run, type Step, write } from "#provider/step.ts";
 import { sh } from "#transport/command.ts";
 import type { Want } from "./inputs.ts";
 import { explain, waitUntilReady } from "./readiness.ts";
@@ -18,12 +18,13 @@ const stop = (name: string) => run(sh`systemctl stop ${name}`, { timeoutSeconds:
 const beforeOf = (context: Context<Want>, name: string) =>
   context.before(`unit ${name}`) as Partial<Want> | undefined;
 
+const isMasked = ({ pending }: Partial<Want>) => pending?.unit?.startsWith("masked") ?? false;
+
 /** Brings the unit, its drop-ins and its environment to what is wanted, and lets systemd read them. */
 function* files(want: Want, have: Partial<Want>, before: Partial<Want> | undefined): Generator<Step> {
   const places = placesOf(want.name);
   const link = renderLink(want.name);
-  if (have.pending?.unit?.startsWith("masked"))
-    yield run(sh`systemctl unmask ${want.name}; systemctl unmask --runtime ${want.name}`);
+  if (isMasked(have)) yield run(sh`systemctl unmask ${want.name}; systemctl unmask --runtime ${want.name}`);
   const texts = [...unitAndDropIns(want, have, before)];
   const complete = have.pending !== undefined && have.pending.files === undefined;
   if (link !== undefined && !complete) texts.push(write(places.link, link, open));
@@ -39,16 +40,25 @@ function* unitAndDropIns(
   before: Partial<Want> | undefined,
 ): Generator<Step> {
   const places = placesOf(want.name);
-  if (have.unit !== want.unit) yield* text(places.unit, want.unit ?? before?.unit);
+  if (have.unit !== want.unit)
+    yield* text(places.unit, want.unit ?? before?.unit, { have: have.unit, before: before?.unit });
   for (const file of new Set([...Object.keys(want.dropIns), ...Object.keys(have.dropIns ?? {})])) {
     // Beside a unit of ours no other drop-in stands; beside a package's unit the one we replaced comes back.
     const now = want.dropIns[file] ?? (want.unit === undefined ? before?.dropIns?.[file] : undefined);
-    if (have.dropIns?.[file] !== now) yield* text(`${places.dropIns}/${file}`, now);
+    const was = { have: have.dropIns?.[file], before: before?.dropIns?.[file] };
+    if (was.have !== now) yield* text(`${places.dropIns}/${file}`, now, was);
   }
 }
 
-function* text(path: string, content: string | undefined): Generator<Step> {
+/** What stood there before is kept with its mode and owner while ours is in its place. */
+function* text(
+  path: string,
+  content: string | undefined,
+  { have, before }: { have: string | undefined; before: string | undefined },
+): Generator<Step> {
+  if (before !== undefined && have === before) yield keepAside(path);
   yield content === undefined ? deleted(path) : write(path, content, open);
+  if (before !== undefined && content === before) yield putBack(path);
 }
 
 /** Whether what a process is started with is not what the running one has. */
@@ -107,21 +117,39 @@ function* started(want: Want, verb: "start" | "restart"): Generator<Step> {
   yield write(placesOf(want.name).owed, "readiness\n", closed);
 }
 
+/** Back to the texts that stood there before us. */
+function* originals(name: string, have: Partial<Want>, before: Partial<Want>): Generator<Step> {
+  const places = placesOf(name);
+  const texts = [
+    [places.unit, have.unit, before.unit] as const,
+    ...Object.keys({ ...have.dropIns, ...before.dropIns }).map(
+      (file) => [`${places.dropIns}/${file}`, have.dropIns?.[file], before.dropIns?.[file]] as const,
+    ),
+  ];
+  for (const [path, now, was] of texts) {
+    if (now !== was) yield* text(path, was, { have: now, before: was });
+    // A run that broke off may have written the text and not come to mode and owner.
+    else if (was !== undefined) yield putBack(path);
+  }
+}
+
 export function* remove(seen: Observation<Want>, context: Context<Want>): Generator<Step> {
   const have = seen.config;
   const name = have.name ?? context.last?.name ?? "";
-  const before = beforeOf(context, name) ?? {};
+  const found = beforeOf(context, name) ?? {};
+  const masked = isMasked(found);
+  // The unit file of a masked unit is the mask.
+  const before = masked ? { ...found, unit: undefined } : found;
   const places = placesOf(name);
 
   if (have.running && !before.running) yield stop(name);
   if (have.enabled && !before.enabled) yield run(sh`systemctl disable ${name}`);
-  if (have.unit !== before.unit) yield* text(places.unit, before.unit);
-  for (const file of new Set([...Object.keys(have.dropIns ?? {}), ...Object.keys(before.dropIns ?? {})]))
-    yield* text(`${places.dropIns}/${file}`, before.dropIns?.[file]);
+  yield* originals(name, have, before);
   const { link, dropIns, environment, owed } = places;
   for (const path of [link, dropIns, environment, ENVIRONMENTS, CONFIGURATION, owed]) yield deleted(path);
   yield reload();
   yield run(sh`systemctl reset-failed ${name} 2>/dev/null; true`);
+  if (masked) yield run(sh`systemctl mask --quiet ${name}`);
   if (before.enabled && !have.enabled) yield run(sh`systemctl enable ${name}`);
   if (before.running) yield run(sh`systemctl restart --no-block ${name}`);
 }

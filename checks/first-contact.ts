@@ -1,0 +1,77 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { HostError } from "#transport/errors.ts";
+import { judgeKey, type KeyVerdict, knownHostsName, readKnownHosts } from "#transport/host-key.ts";
+import type { Credentials, HostEntry, Inventory } from "#transport/inventory.ts";
+import { type ServerKey, type SshServer, scanHostKey } from "#transport/scan-host-key.ts";
+import { reachable, withHosts } from "./hosts.ts";
+import { type Survey, survey } from "./survey.ts";
+
+/** What a machine shows before anybody logs in. */
+export interface FirstSight {
+  readonly key: ServerKey;
+  /** A Windows PC's own SSH server. */
+  readonly windows: boolean;
+  /** What the operator's known_hosts says of the key. */
+  readonly known: KeyVerdict["state"];
+}
+
+/** Looks at a machine's SSH server without logging in. @param wanted fingerprint it should have */
+export async function firstSight(server: SshServer, wanted?: string): Promise<FirstSight> {
+  const { software, key } = await scanHostKey(server, wanted);
+  return { key, windows: /OpenSSH_for_Windows/i.test(software), known: knownState(server, key) };
+}
+
+function knownState({ address, port }: SshServer, { type, blob }: ServerKey): KeyVerdict["state"] {
+  // A server has keys of several types; one of another type says nothing against this one.
+  const files = [join(homedir(), ".ssh", "known_hosts")];
+  const held = readKnownHosts(files, knownHostsName(address, port)).filter((known) => known.type === type);
+  return judgeKey(Buffer.from(blob, "base64"), held).state;
+}
+
+/** How commands become root's. */
+type RootAccess = "root login" | "sudo without a password" | "sudo with a password";
+
+export type Met =
+  | { readonly state: "read"; readonly access: RootAccess; readonly survey: Survey }
+  /** sudo asks for a password, and the credentials have none. */
+  | { readonly state: "password needed" }
+  | { readonly state: "windows" };
+
+/** Logs in as the entry says and reads what the machine is. Rejects with a HostError where that fails. */
+export async function meet(name: string, entry: HostEntry, credentials: Credentials = {}): Promise<Met> {
+  const inventory = { hosts: { [name]: entry }, credentials: { [name]: credentials } };
+  try {
+    const read = await withHosts(inventory, async (reach) => survey(await reachable(reach, name)));
+    return { state: "read", access: accessOf(entry, credentials), survey: read };
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    if (isWindows(error)) return { state: "windows" };
+    if (asksForPassword(error) && credentials.sudoPassword === undefined) return { state: "password needed" };
+    throw error;
+  }
+}
+
+/** Reads machines of an inventory, all at once; one that fails gives its error and hides no other. */
+export function surveyAll(
+  names: readonly string[],
+  inventory: Inventory,
+): Promise<Readonly<Record<string, Survey | Error>>> {
+  return withHosts(inventory, async (reach) => {
+    const one = async (name: string) => survey(await reachable(reach, name));
+    const read = names.map(async (name) => [name, await one(name).catch((error: Error) => error)] as const);
+    return Object.fromEntries(await Promise.all(read));
+  });
+}
+
+function accessOf({ user }: HostEntry, { sudoPassword }: Credentials): RootAccess {
+  if (user === "root") return "root login";
+  return sudoPassword === undefined ? "sudo without a password" : "sudo with a password";
+}
+
+const asksForPassword = ({ kind, what }: HostError) =>
+  kind === "refused" && /^sudo asks .* for a password/.test(what);
+
+/** What cmd.exe and PowerShell answer to a command of ours, behind an SSH server of another maker. */
+const isWindows = ({ what }: HostError) =>
+  /Microsoft Windows|is not recognized as (an internal|the name of a cmdlet)/i.test(what);

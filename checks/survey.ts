@@ -1,0 +1,88 @@
+import { fileSystemOf } from "#facts/df.ts";
+import { type InterfaceAddress, ipv4Addresses } from "#facts/ip-address.ts";
+import { cpuCores } from "#facts/lscpu.ts";
+import { nvidiaCards, type PciGpu } from "#facts/lspci.ts";
+import { memoryTotal } from "#facts/meminfo.ts";
+import { type GpuReading, gpus } from "#facts/nvidia-smi.ts";
+import { type OsRelease, osRelease } from "#facts/os-release.ts";
+import { uname } from "#facts/uname.ts";
+import { HostError } from "#transport/errors.ts";
+import type { Fact, Host } from "#transport/host.ts";
+import type { MachineFacts } from "#transport/machine-facts.ts";
+
+/** What a machine tells of itself. */
+export interface Survey {
+  /** What the inventory keeps. */
+  readonly facts: MachineFacts;
+  readonly system: OsRelease;
+  readonly hostname: string;
+  readonly addresses: readonly InterfaceAddress[];
+  /** Room for models at the moment. */
+  readonly freeGiB: number | undefined;
+  /** Why cards that are there cannot be used yet; undefined if there are none, or all answer. */
+  readonly gpuTrouble: string | undefined;
+}
+
+const GIB = 2 ** 30;
+const tenths = (gib: number) => Math.round(gib * 10) / 10;
+
+/** Reads all of it in one round trip. What a machine has no tool for, or does not answer in time, is left out. */
+export async function survey(host: Host): Promise<Survey> {
+  const [system, names, cores, memory, disk, addresses, reading, cards] = await Promise.all([
+    host.ask(osRelease),
+    host.ask(uname),
+    unlessUnknown(host, cpuCores),
+    unlessUnknown(host, memoryTotal),
+    unlessUnknown(host, fileSystemOf("/var/lib")),
+    unlessUnknown(host, ipv4Addresses),
+    unlessUnknown(host, gpus),
+    unlessUnknown(host, nvidiaCards),
+  ]);
+  const { found, trouble } = gpusOf(reading, cards ?? []);
+  return {
+    facts: {
+      release: system.name,
+      architecture: names.architecture,
+      ...(cores === undefined ? {} : { cpuCores: cores }),
+      ...(memory === undefined ? {} : { memoryGiB: tenths(memory / GIB) }),
+      ...(disk === undefined ? {} : { diskGiB: Math.round(disk.size / GIB) }),
+      ...(reading?.state === "ok" && reading.gpus[0]?.driver ? { driver: reading.gpus[0].driver } : {}),
+      gpus: found,
+    },
+    system,
+    hostname: names.hostname,
+    addresses: addresses ?? [],
+    freeGiB: disk && Math.round(disk.available / GIB),
+    gpuTrouble: trouble,
+  };
+}
+
+async function unlessUnknown<T>(host: Host, fact: Fact<T>): Promise<T | undefined> {
+  try {
+    return await host.ask(fact);
+  } catch (error) {
+    if (error instanceof HostError && (error.kind === "answer" || error.kind === "timeout")) return undefined;
+    throw error;
+  }
+}
+
+type Gpus = NonNullable<MachineFacts["gpus"]>;
+
+/** The driver knows most; where none answers, the bus at least shows which cards there are. */
+function gpusOf(
+  reading: GpuReading | undefined,
+  cards: readonly PciGpu[],
+): { readonly found: Gpus; readonly trouble: string | undefined } {
+  if (reading?.state === "ok") {
+    const found = reading.gpus.map(({ name, memoryTotalMib, computeCapability, uuid }) => ({
+      model: name,
+      ...(memoryTotalMib ? { memoryGiB: tenths(memoryTotalMib / 1024) } : {}),
+      ...(computeCapability === undefined ? {} : { computeCapability }),
+      ...(uuid === "" ? {} : { uuid }),
+    }));
+    return { found, trouble: undefined };
+  }
+  const found = cards.map(({ model, id }) => ({ model, pciId: id }));
+  if (found.length === 0) return { found, trouble: undefined };
+  return { found, trouble: reading?.reason ?? "nvidia-smi did not answer" };
+}

@@ -1,0 +1,88 @@
+import { stripVTControlCharacters } from "node:util";
+import { z } from "zod";
+import { sh } from "#transport/command.ts";
+import type { Fact, Finished } from "#transport/host.ts";
+
+/** One entry of a machine's journal. */
+export interface JournalEntry {
+  /** Where it stands in the journal; asking goes on behind it. */
+  readonly cursor: string;
+  /** Milliseconds since 1970, by the machine's clock. */
+  readonly time: number;
+  /** Who said it: `llama-server[812]`, `systemd[1]`. */
+  readonly source: string;
+  readonly message: string;
+}
+
+/** Which part of the journal is wanted. */
+export type JournalRange =
+  /** The last `lines` entries, those since a time as journalctl understands it, or both. */
+  | { readonly lines?: number | undefined; readonly since?: string | undefined }
+  /** All behind an entry. */
+  | { readonly after: string };
+
+const MAX_MESSAGE = 8192;
+
+const field = z.union([z.string(), z.array(z.number()), z.array(z.string()), z.null()]).optional();
+const printed = z.looseObject({
+  __CURSOR: z.string(),
+  __REALTIME_TIMESTAMP: z.string(),
+  MESSAGE: field,
+  SYSLOG_IDENTIFIER: field,
+  _COMM: field,
+  _PID: field,
+});
+
+/** journalctl writes what is no valid UTF-8 as a list of bytes, and a field that stands twice as a list of texts. */
+function textOf(value: z.output<typeof field>): string {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "string") return value;
+  if (value.every((part) => typeof part === "number")) return Buffer.from(value as number[]).toString("utf8");
+  return value.join(" ");
+}
+
+/** What a log says must not steer the reader's terminal. */
+const harmless = (text: string) =>
+  stripVTControlCharacters(text).replaceAll(/\p{Cc}/gu, (character) =>
+    /[\t\n]/.test(character) ? character : "",
+  );
+
+function parseEntry(line: string): JournalEntry {
+  const entry = printed.parse(JSON.parse(line));
+  const name = textOf(entry.SYSLOG_IDENTIFIER) || textOf(entry._COMM) || "?";
+  const pid = textOf(entry._PID);
+  const message = harmless(textOf(entry.MESSAGE));
+  return {
+    cursor: entry.__CURSOR,
+    time: Math.floor(Number(entry.__REALTIME_TIMESTAMP) / 1000),
+    source: harmless(pid === "" ? name : `${name}[${pid}]`),
+    message: message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message,
+  };
+}
+
+function parseJournal({ exitCode, stdout, stderr }: Finished): readonly JournalEntry[] {
+  const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
+  // 1 without a word: there is no entry.
+  if (exitCode !== 0 && lines.length === 0 && stderr.trim() !== "")
+    throw new Error(stderr.trim().split("\n").at(-1));
+  return lines.map(parseEntry);
+}
+
+const fields = ["MESSAGE", "SYSLOG_IDENTIFIER", "_COMM", "_PID"];
+
+/** Entries of units, oldest first: their own, and what systemd says of them. */
+export const journal = (units: readonly string[], range: JournalRange): Fact<readonly JournalEntry[]> => {
+  const which =
+    "after" in range
+      ? [`--after-cursor=${range.after}`]
+      : [
+          ...(range.since === undefined ? [] : [`--since=${range.since}`]),
+          ...(range.lines === undefined ? [] : [`--lines=${range.lines}`]),
+        ];
+  return {
+    name: "journalctl",
+    command: sh`journalctl --quiet --no-pager --all --output=json --output-fields=${fields.join(",")} ${units.map((unit) => `--unit=${unit}`)} ${which}`,
+    timeoutSeconds: 60,
+    parse: parseJournal,
+  };
+};

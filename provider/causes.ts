@@ -1,0 +1,84 @@
+import { type FileSystem, fileSystems } from "#facts/file-systems.ts";
+import type { Host } from "#transport/host.ts";
+
+/** What a failure of some step comes from, and its cure. */
+interface Cause {
+  readonly found: readonly string[];
+  readonly hint: string;
+}
+
+/** Where steps write beside the path that an error names. */
+const usual = [
+  "/",
+  "/etc",
+  "/usr",
+  "/var",
+  "/var/lib/gpu-hosts",
+  "/var/lib/dpkg",
+  "/var/cache/apt/archives",
+  "/tmp",
+];
+
+const readOnlyWords = /read-only file system/i;
+const fullWords = /no space left|not enough (free )?(room|space)|enough free space|quota exceeded/i;
+/** All that dash's own commands say of either. */
+const vagueWords = /(printf|echo|write error).*I\/O error/i;
+
+/** Absolute paths that an error names. */
+const pathsIn = (text: string) =>
+  [...text.matchAll(/(?<=^|[\s'"`(=])(\/[\w.+@~-]+)+/gm)].map(([path]) => path).slice(0, 12);
+
+const shownBytes = (bytes: number) => {
+  const [unit, name] =
+    bytes >= 1e9 ? [1e9, "GB"] : bytes >= 1e6 ? [1e6, "MB"] : bytes >= 1e3 ? [1e3, "kB"] : [1, "bytes"];
+  return `${bytes >= 1e3 ? (bytes / unit).toFixed(1) : bytes} ${name}`;
+};
+
+function shownRoom({ target, source, free, size, freeInodes }: FileSystem): string {
+  const files = freeInodes === 0 ? ", and no file can be made on it (inodes)" : "";
+  return `${target} (${source}) has ${shownBytes(free)} free of ${shownBytes(size)}${files}`;
+}
+
+/** Below this share, or below 20 MB, a file system counts as full. */
+const fullShare = 0.02;
+const isFull = ({ free, size, freeInodes }: FileSystem) =>
+  free < Math.max(20e6, size * fullShare) || freeInodes === 0;
+
+function readOnlyCause(seen: readonly FileSystem[]): Cause | undefined {
+  const them = seen.filter(({ readOnly }) => readOnly);
+  if (them.length === 0) return undefined;
+  const targets = them.map(({ target }) => target);
+  return {
+    found: them.map(({ target, source, type }) => `${target} (${type} on ${source}) is mounted read-only`),
+    hint:
+      "the kernel does this after errors of a disk: look at `journalctl -k` there and at the disk's health, repair it (fsck, reboot);\n" +
+      `where the disk is sound: mount -o remount,rw ${targets.join(" ")}. Then run \`up\` again`,
+  };
+}
+
+function fullCause(seen: readonly FileSystem[]): Cause | undefined {
+  const full = seen.filter((one) => !one.readOnly && isFull(one));
+  if (full.length === 0) return undefined;
+  return {
+    found: full.map(shownRoom),
+    hint:
+      "make room there (apt-get clean; journalctl --vacuum-size=200M; models nobody serves in /var/lib/gpu-hosts/models)\n" +
+      "or mount a larger disk. Then run `up` again",
+  };
+}
+
+/**
+ * Looks at the machine for what the words of a failure point to: a file system that is read-only or full. `undefined` where
+ * they point to nothing of the kind, or where it is not so.
+ *
+ * @param path the path that the step is about, if it is about one
+ */
+export async function causeOf(text: string, host: Host, path?: string): Promise<Cause | undefined> {
+  const vague = vagueWords.test(text);
+  const readOnly = vague || readOnlyWords.test(text);
+  const full = vague || fullWords.test(text);
+  if (!readOnly && !full) return undefined;
+  const paths = [...new Set([...(path === undefined ? [] : [path]), ...pathsIn(text), ...usual])];
+  const seen = await host.ask(fileSystems(paths));
+  return (readOnly ? readOnlyCause(seen) : undefined) ?? (full ? fullCause(seen) : undefined);
+}

@@ -1,0 +1,166 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { type Downloaded, downloaded } from "#facts/downloads.ts";
+import { HostResource, type ResourceArgs } from "#provider/client.ts";
+import { type Change, defineResource } from "#provider/resource.ts";
+import { long, run, stopLong } from "#provider/step.ts";
+import { sh } from "#transport/command.ts";
+import { buildScript } from "./build.ts";
+import {
+  BUILDS,
+  type BuildPlace,
+  buildFolder,
+  generationOf,
+  recordFile,
+  traces,
+  treeFolder,
+} from "./places.ts";
+
+const plainName = z.string().regex(/^[\w+@-][\w.+@-]*$/, "must be one plain name");
+const folder = z.string().regex(/^\/[^\0\n]*[^/]$/, "must be an absolute path");
+
+const inputs = z.strictObject({
+  name: plainName.describe("Name of the build; its generations lie side by side in a folder of that name."),
+  source: folder.describe(
+    "Folder of the unpacked source. Its path must change with its content, as that of a `Download` does.",
+  ),
+  cmake: z
+    .array(z.string().regex(/^-[^\0\n]+$/, "must be an argument of cmake, such as -DGGML_RPC=ON"))
+    .default([])
+    .describe("Arguments with which cmake configures it. It is always a Release build with Ninja."),
+  targets: z
+    .array(plainName)
+    .min(1)
+    .describe("Targets to build, each a program; they land in `bin` of the build's folder."),
+  path: z
+    .array(folder)
+    .default([])
+    .describe("Folders to look for compilers in before those of the system, such as /usr/local/cuda/bin."),
+  directory: folder
+    .default(BUILDS)
+    .describe("Folder of all builds; one lands in <directory>/<name>/<hash of source, flags and targets>."),
+});
+
+type Want = z.output<typeof inputs>;
+
+/** What is seen beside the inputs: entries of the build's folder that are not as they were built. */
+type Seen = Partial<Want> & { readonly content?: Readonly<Record<string, string>> };
+
+/** What a partial configuration, as an observation may be, says of its place. */
+const placeOf = ({ name, source, targets, ...rest }: Partial<Want>): BuildPlace | undefined =>
+  name === undefined || source === undefined || targets === undefined
+    ? undefined
+    : { ...rest, name, source, targets };
+
+/** Entries that are not as they were built, in few words. */
+function contentOf({ record, differences }: Downloaded): Readonly<Record<string, string>> {
+  if (record === undefined) return { ".": "not built by gpu-hosts" };
+  const words = [...differences].map(([path, { then, now }]) => {
+    return [path, then && now ? "changed after it was built" : now ? "put there by hand" : "missing"];
+  });
+  return Object.fromEntries(words);
+}
+
+/** What is shown beside the configuration. */
+interface Status {
+  /** Whether the folder is there, and not only what was begun. */
+  readonly placed: boolean;
+  /** Generation → bytes on disk, and whether some resource is its owner. */
+  readonly otherBuilds: Readonly<Record<string, { readonly bytes: number; readonly used: boolean }>>;
+}
+
+const itemOf = ({ name, directory = BUILDS }: Pick<BuildPlace, "name" | "directory">, generation: string) =>
+  `build ${directory}/${name}/${generation}`;
+
+const workName = ({ name }: Pick<Want, "name">) => `build-${name}`;
+
+/**
+ * Programs compiled on the host from a CMake project, in the background, so that neither a lost connection nor Ctrl-C loses
+ * hours of work. What the compilers need must be there: packages are the component's.
+ *
+ * Another source or other flags are built beside the old build before anything moves to them. When the old one leaves, it
+ * stays as the previous generation until the next change; older ones go. With the last resource of the name all of them go.
+ */
+export const sourceBuild = defineResource({
+  type: "SourceBuild",
+  version: 1,
+  inputs,
+  identity: ["name", "source", "cmake", "targets", "path", "directory"],
+  deleteBeforeReplace: false,
+  id: (want) => buildFolder(want),
+
+  items(config) {
+    const place = placeOf(config);
+    // One item, as a build is put in place as a whole.
+    return place ? [{ name: itemOf(place, generationOf(place)), path: ["targets"], shared: true }] : [];
+  },
+
+  async observe(host, want) {
+    const seen = await host.ask(
+      downloaded({
+        folder: buildFolder(want),
+        record: recordFile(want),
+        unfinished: [treeFolder(want)],
+        items: itemOf(want, ""),
+      }),
+    );
+    const others = [...seen.others].map(([generation, bytes]) => {
+      return [generation, { bytes, used: seen.owned.has(itemOf(want, generation)) }] as const;
+    });
+    const status = { placed: seen.present, otherBuilds: Object.fromEntries(others) };
+    // What was begun is ours to take away.
+    if (!seen.present && seen.unfinished === 0) return undefined;
+    const content = seen.present ? contentOf(seen) : { ".": "not built to the end" };
+    const config: Seen = { ...want, ...(Object.keys(content).length > 0 ? { content } : {}) };
+    return { config, status };
+  },
+
+  diff(want, { content = {}, ...have }: Seen) {
+    const keys = [...new Set([...Object.keys(want), ...Object.keys(have)])] as (keyof Want)[];
+    return [
+      ...keys
+        .filter((key) => JSON.stringify(want[key]) !== JSON.stringify(have[key]))
+        .map((key): Change => ({ path: [key], kind: "update", want: want[key], have: have[key] })),
+      ...Object.entries(content).map(
+        ([path, seen]): Change => ({ path: ["content", path], kind: "update", want: "as built", have: seen }),
+      ),
+    ];
+  },
+
+  *apply(want) {
+    yield long({
+      name: workName(want),
+      title: `build ${want.targets.join(" and ")} in ${buildFolder(want)}`,
+      key: buildFolder(want),
+      script: buildScript(want),
+      timeoutSeconds: 12 * 3600,
+    });
+  },
+
+  *remove({ status }, { last }) {
+    if (!last) return;
+    const { placed, otherBuilds } = status as unknown as Status;
+    const others = Object.entries(otherBuilds);
+    // Another build in use makes this one the previous, which stays; older ones go. Otherwise all of it goes.
+    const replaced = others.some(([, { used }]) => used);
+    const unused = others.filter(([, { used }]) => !used).map(([generation]) => generation);
+    const gone = [...unused, ...(replaced && placed ? [] : [generationOf(last)])];
+    if (!replaced) yield stopLong(workName(last));
+    if (gone.length === 0) return;
+    const { paths, parents } = traces(last, gone);
+    yield run(
+      sh`rm -rf -- ${paths}
+for d in ${parents}; do rmdir -p --ignore-fail-on-non-empty -- "$d" 2>/dev/null; done; true`,
+      {
+        title: `remove ${gone.length === 1 ? "the build" : "the builds"} ${gone.join(", ")} of ${last.name}`,
+      },
+    );
+  },
+});
+
+/** What components instantiate; {@link sourceBuild} says what each input means. */
+export class SourceBuild extends HostResource<typeof inputs> {
+  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
+    super(sourceBuild, name, args, opts);
+  }
+}

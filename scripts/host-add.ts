@@ -1,0 +1,167 @@
+import { lookup } from "node:dns/promises";
+import { basename } from "node:path";
+import { firstSight, type Met, meet } from "#checks/first-contact.ts";
+import type { Survey } from "#checks/survey.ts";
+import { ensurePulumi } from "#toolchain/install.ts";
+import { type HostEntry, hostEntry, hostName } from "#transport/inventory.ts";
+import { readWords, UsageError } from "./arguments.ts";
+import { askHidden, hasTerminal } from "./ask.ts";
+import { confirmKey } from "./confirm-key.ts";
+import { type LoginAddress, parseLoginAddress, sameAddress } from "./login-address.ts";
+import { nameFrom, newEntry } from "./new-entry.ts";
+import { voice } from "./output.ts";
+import { projectOf, pulumi } from "./pulumi.ts";
+import { inventoryOf, readConfiguration } from "./stack.ts";
+import { hostsIn, readStackFile, stackFileOf, withHost, writeStackFile } from "./stack-file.ts";
+import { surveyText } from "./survey-text.ts";
+
+const options = {
+  name: { type: "string" },
+  "identity-file": { type: "string" },
+  "host-key": { type: "string" },
+  yes: { type: "boolean", short: "y" },
+} as const;
+
+/** `host add`: from an address to an entry of the inventory, with a host key that somebody has compared. */
+export async function addHost(argv: readonly string[]): Promise<number> {
+  const { words, values } = readWords(["user@address", "stack"], options, argv);
+  const [target = "", stack = ""] = words;
+  const login = parseLoginAddress(target);
+  const file = stackFileOf(projectOf(stack), stack);
+  const text = readStackFile(file) ?? (await newStackFile(stack, file));
+  refuseTaken(text, login, stack, values.name);
+
+  const say = voice();
+  try {
+    say.now(`looking at ${target}, without logging in`);
+    const sight = await firstSight(login, values["host-key"]);
+    say.stop();
+    if (sight.windows) throw windowsPc(target);
+    await confirmKey(target, sight, values);
+    const identityFile = values["identity-file"];
+    const hostKey = sight.key.fingerprint;
+    const entry = hostEntry.parse({ platform: "linux", ...login, hostKey, identityFile });
+    say.now(`logging in to ${target}`);
+    const { access, survey } = await read(entry, { target, stack, name: values.name }, () => say.stop());
+    say.stop();
+    refuseOtherSystems(target, survey);
+
+    const name = values.name ?? nameFrom(survey.hostname);
+    if (name === undefined)
+      throw new UsageError(
+        `${target} calls itself ${survey.hostname}, which is no name for it: add -- --name NAME`,
+      );
+    refuseTaken(text, login, stack, name);
+    const twin = Object.entries(hostsIn(text)).find(([, host]) => host.hostKey === hostKey)?.[0];
+    if (twin !== undefined)
+      console.error(
+        `${twin} has the same host key: is it the same machine, or a copy that needs keys of its own?`,
+      );
+    const same = await addressesOf(login.address);
+    const added = newEntry({ login, hostKey, keyType: sight.key.type, identityFile, survey, same });
+    writeStackFile(file, withHost(text, name, added));
+    console.log(
+      `${name} (${target})\n${surveyText(survey)}\nroot by ${access}\n`.replaceAll(/\n(?=.)/g, "\n  "),
+    );
+    console.log(
+      `${name} is in ${basename(file)} now. Next: name it in a service there, then npm run plan ${stack}`,
+    );
+    if (access === "sudo with a password")
+      console.log(`Its sudo password is not stored yet:\n${storeLine(stack, name)}`);
+    return 0;
+  } finally {
+    say.stop();
+  }
+}
+
+/** The text to begin with where there is no stack file: Pulumi Cloud makes none for a new stack. */
+async function newStackFile(stack: string, file: string): Promise<string> {
+  await ensurePulumi();
+  const project = projectOf(stack);
+  const listed = await pulumi(project, ["stack", "ls", "--json"]).catch(() => "[]");
+  if ((JSON.parse(listed) as { name: string }[]).some(({ name }) => name === stack)) return "";
+  throw new UsageError(
+    `there is no ${file} and no stack ${stack}; make it with: npx pulumi stack init ${stack}`,
+  );
+}
+
+/** An address or a name that the inventory has already. */
+function refuseTaken(text: string, login: LoginAddress, stack: string, name: string | undefined): void {
+  const hosts = hostsIn(text);
+  for (const [taken, { address, port = 22 }] of Object.entries(hosts)) {
+    if (!sameAddress(login, { address: String(address), port: Number(port) })) continue;
+    throw new Error(
+      `${login.address} is in the inventory of ${stack} already, as ${taken}; to read again what it has: npm run host refresh ${stack} ${taken}`,
+    );
+  }
+  if (name === undefined) return;
+  const valid = hostName.safeParse(name);
+  if (!valid.success) throw new UsageError(`--name ${name}: ${valid.error.issues[0]?.message}`);
+  const other = hosts[name];
+  if (other !== undefined)
+    throw new UsageError(
+      `${name} is the name of ${other.user}@${other.address} already; choose another: -- --name NAME`,
+    );
+}
+
+const windowsPc = (target: string) =>
+  new Error(
+    `${target} is a Windows PC. gpu-hosts will use such PCs through WSL from a later release on; today it works with Debian and Ubuntu. Nothing was written.`,
+  );
+
+function refuseOtherSystems(target: string, { system }: Survey): void {
+  if ([system.id, ...system.like].some((id) => id === "debian" || id === "ubuntu")) return;
+  throw new Error(
+    `${target} runs ${system.name}; gpu-hosts works with Debian and Ubuntu. Nothing was written.`,
+  );
+}
+
+interface Which {
+  readonly target: string;
+  readonly stack: string;
+  readonly name: string | undefined;
+}
+
+/** Logs in and reads, with the sudo password from the stack or from the operator where one is asked for. */
+async function read(
+  entry: HostEntry,
+  which: Which,
+  beforeAsking: () => void,
+): Promise<Extract<Met, { state: "read" }>> {
+  const { target, stack, name } = which;
+  const first = await meet(name ?? target, entry);
+  const met =
+    first.state === "password needed"
+      ? await meet(name ?? target, entry, { sudoPassword: await sudoPassword(which, beforeAsking) })
+      : first;
+  if (met.state === "read") return met;
+  if (met.state === "windows") throw windowsPc(target);
+  throw new Error(`sudo on ${target} asks for a password\n${storeLine(stack, name ?? "NAME")}`);
+}
+
+async function sudoPassword({ target, stack, name }: Which, beforeAsking: () => void): Promise<string> {
+  const stored = name === undefined ? undefined : await storedPassword(stack, name);
+  if (stored !== undefined) return stored;
+  if (!hasTerminal())
+    throw new Error(
+      `sudo asks ${target} for a password, and here nobody can be asked. Store it, then try again with --name ${name ?? "NAME"}:\n${storeLine(stack, name ?? "NAME")}`,
+    );
+  beforeAsking();
+  return await askHidden(`sudo password of ${target} (not shown): `);
+}
+
+async function storedPassword(stack: string, name: string): Promise<string | undefined> {
+  await ensurePulumi();
+  const { credentials } = inventoryOf({ ...(await readConfiguration(stack)), hosts: {} });
+  return credentials[name]?.sudoPassword;
+}
+
+/** Pulumi asks for the value, and does not show it. */
+const storeLine = (stack: string, name: string) =>
+  `  npx pulumi config set --stack ${stack} --secret --path gpuhost:credentials.${name}.sudoPassword`;
+
+/** What a name stands for; an address stands for itself. */
+async function addressesOf(address: string): Promise<string[]> {
+  const found = await lookup(address, { all: true }).catch(() => []);
+  return found.map((one) => one.address);
+}

@@ -1,0 +1,16 @@
+import { UsageError } from "./arguments.ts";
+import { addHost } from "./host-add.ts";
+import { refreshHosts } from "./host-refresh.ts";
+import { main } from "./main.ts";
+
+const usage = [
+  "npm run host add USER@ADDRESS[:PORT] <stack> -- [--name NAME] [--identity-file FILE] [--yes --host-key SHA256:…]",
+  "       npm run host refresh <stack> [host]",
+].join("\n");
+
+await main(usage, async () => {
+  const [verb, ...words] = process.argv.slice(2);
+  if (verb === "add") return await addHost(words);
+  if (verb === "refresh") return await refreshHosts(words);
+  throw new UsageError(`${verb ?? "host"} is not add or refresh`);
+});

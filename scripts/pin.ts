@@ -1,0 +1,76 @@
+import { namespaces } from "#stacks/config.ts";
+import { needsOf, pinnable } from "#stacks/pins.ts";
+import { readArguments, UsageError } from "./arguments.ts";
+import { exists, hashOf, type Progress } from "./fetch.ts";
+import { main } from "./main.ts";
+import { voice } from "./output.ts";
+import { projectOf } from "./pulumi.ts";
+import { readStackFile, stackFileOf, writeStackFile } from "./stack-file.ts";
+import { parseYaml, setIn } from "./yaml-edit.ts";
+
+const mb = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+const soFar = ({ bytes, total }: Progress) => (total ? `${mb(bytes)} of ${mb(total)}` : mb(bytes));
+/** Between two lines of progress. */
+const PAUSE_MS = 3000;
+
+/** The keys of ours out of a stack file. */
+function configurationIn(text: string) {
+  const { config = {} } = (parseYaml(text).toJS() ?? {}) as { config?: Record<string, unknown> };
+  const of = (key: keyof typeof namespaces) => config[`${namespaces[key]}:${key}`];
+  return { hosts: of("hosts"), services: of("services"), mirrors: of("mirrors") };
+}
+
+/** A value as lines of YAML. Hashes in quotes: YAML takes some for numbers. */
+const linesOf = (value: string | Readonly<Record<string, string>>): string[] =>
+  typeof value === "string"
+    ? [/^[0-9a-f]{64}$/.test(value) ? `"${value}"` : value]
+    : Object.entries(value).map(([name, sha256]) => `${name}: "${sha256}"`);
+
+await main(`npm run pin <what> <version> <stack>   what: ${pinnable.join(", ")}`, async () => {
+  const [what, version, ...rest] = process.argv.slice(2);
+  if (what === undefined || version === undefined)
+    throw new UsageError("name what is to be pinned, and its version");
+  const { stack } = readArguments({}, rest);
+  const file = stackFileOf(projectOf(stack), stack);
+  const text = readStackFile(file);
+  if (text === undefined) throw new UsageError(`there is no ${file}`);
+
+  const say = voice();
+  try {
+    say.now(`what the services of ${stack} need of ${what} ${version}`);
+    const needs = await needsOf(what, version, configurationIn(text), exists);
+    const hashes = new Map<string, string>();
+    for (const { name, url } of needs.flatMap(({ files }) => files)) {
+      if (hashes.has(url)) continue;
+      let next = 0;
+      const { sha256, bytes } = await hashOf(url, (progress) => {
+        if (Date.now() < next) return;
+        next = Date.now() + PAUSE_MS;
+        say.now(`${name}: ${soFar(progress)}`);
+      });
+      hashes.set(url, sha256);
+      say.done(`${name}: ${mb(bytes)}, sha256 ${sha256}`);
+    }
+    const pins = needs.flatMap(({ service, pins }) =>
+      pins(({ url }) => hashes.get(url) ?? "").map(({ path, value }) => ({
+        path: [service, ...path],
+        value,
+      })),
+    );
+    const pinned = pins.reduce(
+      (edited, { path, value }) =>
+        setIn(edited, ["config", `${namespaces.services}:services`, ...path], value, linesOf(value)),
+      text,
+    );
+    if (pinned === text) {
+      say.done(`${file} has it already`);
+      return 0;
+    }
+    writeStackFile(file, pinned);
+    const services = [...new Set(needs.map(({ service }) => service))].join(", ");
+    say.done(`written to ${file}: build of ${services}. Next: npm run plan ${stack}`);
+    return 0;
+  } finally {
+    say.stop();
+  }
+});

@@ -1,0 +1,80 @@
+import { type Endpoint, endpointOf, type Surroundings } from "./endpoint.ts";
+import { HostError } from "./errors.ts";
+import { type HostEntry, hostEntry, parseLogin } from "./inventory.ts";
+import { readSshConfig, type SshConfig } from "./ssh-config.ts";
+
+/** Asks the operator's ssh config about each address once, however many hosts are reached through it. */
+export class Resolver {
+  readonly #surroundings: Surroundings;
+  readonly #jumpHosts = new Map<string, Promise<Endpoint>>();
+
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
+  }
+
+  /** Where a host of the inventory is and how it is logged in to. */
+  host(name: string, entry: HostEntry): Promise<Endpoint> {
+    return this.#endpoint(name, true, entry);
+  }
+
+  /**
+   * The SSH servers on the way, first to last, for hops that are no hosts of the inventory. As with ssh, the first of them
+   * is reached as the ssh config says of it, each later one through the one before.
+   */
+  async hops(
+    texts: readonly string[],
+    sshConfig: boolean,
+    way: readonly string[],
+  ): Promise<readonly Endpoint[]> {
+    const [first, ...later] = await Promise.all(texts.map((text) => this.#jumpHost(text, sshConfig)));
+    if (first === undefined) return [];
+    const name = first.subject.name;
+    // `ProxyJump bastion` below `Host *` is said of the bastion as well, and means the others.
+    const before = first.jumps.join(",") === name ? [] : first.jumps;
+    if (way.includes(name)) {
+      const what = `the jump hosts of your ssh config go in a circle: ${[...way, name].join(" → ")}`;
+      throw new HostError(
+        first.subject,
+        "config",
+        what,
+        "correct ProxyJump in ~/.ssh/config: ssh -G NAME shows it",
+      );
+    }
+    return [...(await this.hops(before, sshConfig, [...way, name])), first, ...later];
+  }
+
+  #jumpHost(text: string, sshConfig: boolean): Promise<Endpoint> {
+    const key = `${sshConfig} ${text}`;
+    const endpoint =
+      this.#jumpHosts.get(key) ??
+      this.#endpoint(
+        text,
+        false,
+        hostEntry.parse({ platform: "linux", sshConfig, ...(parseLogin(text) ?? parseJump(text)) }),
+      );
+    this.#jumpHosts.set(key, endpoint);
+    return endpoint;
+  }
+
+  async #endpoint(name: string, listed: boolean, entry: HostEntry): Promise<Endpoint> {
+    const { home } = this.#surroundings;
+    const subject = { name, target: entry.address };
+    const config: SshConfig | undefined = entry.sshConfig
+      ? await readSshConfig(subject, entry, home)
+      : undefined;
+    return endpointOf(name, listed, entry, config, this.#surroundings);
+  }
+}
+
+/** A hop as ProxyJump has it: `[ssh://][user@]name[:port]`. */
+function parseJump(text: string): { user?: string; address: string; port?: number } {
+  const plain = text.replace(/^ssh:\/\//, "");
+  const at = plain.lastIndexOf("@");
+  const { groups: { six, name = six ?? "", port } = {} } =
+    /^(?:\[(?<six>.+)\]|(?<name>[^:]*))(?::(?<port>\d+))?$/.exec(plain.slice(at + 1)) ?? {};
+  return {
+    address: name,
+    ...(at > 0 && { user: plain.slice(0, at) }),
+    ...(port !== undefined && { port: Number(port) }),
+  };
+}

@@ -1,0 +1,51 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fingerprintOf } from "./host-key.ts";
+import { scanHostKey } from "./scan-host-key.ts";
+import { missingForSshd, startSshd, type TestSshd } from "./testing/sshd.ts";
+
+const missing = missingForSshd();
+const describeOnSshd = describe.skipIf(missing !== undefined && process.env.CI === undefined);
+
+describeOnSshd("the host key of an sshd", () => {
+  let sshd: TestSshd;
+  let folder: string;
+  let rsa: string;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "gpu-hosts-scan-"));
+    const file = join(folder, "rsa");
+    execFileSync("ssh-keygen", ["-q", "-t", "rsa", "-N", "", "-f", file]);
+    const [, blob = ""] = readFileSync(`${file}.pub`, "utf8").split(" ");
+    rsa = fingerprintOf(Buffer.from(blob, "base64"));
+    sshd = await startSshd([`HostKey ${file}`]);
+  }, 30_000);
+  afterAll(async () => {
+    await sshd?.remove();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("comes without a login, by every address", async () => {
+    for (const address of ["127.0.0.1", "::1", "localhost"]) {
+      const { key, software } = await scanHostKey({ address, port: sshd.port });
+      expect(key.fingerprint).toBe(sshd.fingerprint);
+      expect(sshd.hostKeyLine).toContain(`${key.type} ${key.blob}`);
+      expect(software).toMatch(/^OpenSSH_/);
+    }
+  });
+
+  test("of another type is found when it is the one wanted", async () => {
+    const server = { address: "127.0.0.1", port: sshd.port };
+    expect((await scanHostKey(server, rsa)).key).toMatchObject({ type: "ssh-rsa", fingerprint: rsa });
+    expect((await scanHostKey(server, "SHA256:none")).key.fingerprint).toBe(sshd.fingerprint);
+  });
+});
+
+test("where nobody listens the reason and what to try are told", async () => {
+  await expect(scanHostKey({ address: "127.0.0.1", port: 1 })).rejects.toThrow(
+    /ECONNREFUSED[\s\S]*ssh-keyscan -p 1/,
+  );
+  await expect(scanHostKey({ address: "nowhere.invalid", port: 22 })).rejects.toThrow("cannot be resolved");
+});
