@@ -208,7 +208,7 @@ describeLab("SystemdService", () => {
       ).replace("[Unit]", "[Unit]\nStartLimitIntervalSec=0"),
       readiness: { kind: "tcp", port: 4711, deadlineSeconds: 60 },
     });
-    await expect(up(loop)).rejects.toThrow(/restarted 3 times[\s\S]*out of memory/);
+    await expect(up(loop)).rejects.toThrow(/restarted \d times[\s\S]*out of memory/);
     expect(await drift(loop)).toEqual(["pending.loop", "pending.readiness"]);
     expect(await life.lines.some((line) => line.includes("nothing listens on port 4711"))).toBe(true);
   });
