@@ -15,16 +15,26 @@ type Finding = Pick<Result, "details" | "changes"> & { readonly verdict: Verdict
 
 const labels = { good: "in sync", bad: "drifted", unknown: "could not look" } as const;
 
-/** Drift of a whole stack, from its `pulumi stack export --show-secrets`. */
+/**
+ * Drift of a whole stack, from its `pulumi stack export --show-secrets`. While that is still on its way, the hosts are
+ * logged in to.
+ */
 export function stackDrift(
-  exported: unknown,
+  exported: Promise<unknown>,
   inventory: Inventory,
   onResult?: (result: Result) => void,
 ): Promise<readonly Result[]> {
-  const deployed = deployedResources(exported, definitions);
   // What is gone is gone: Pulumi forgets it at the next `up`.
-  const present = deployed.filter(({ host }) => inventory.hosts[host]?.retire !== "gone");
-  return withHosts(inventory, (reach) => drift(present, reach, onResult));
+  const isThere = (host: string) => inventory.hosts[host]?.retire !== "gone";
+  return withHosts(inventory, async (reach) => {
+    for (const host of Object.keys(inventory.hosts).filter(isThere)) void reach(host);
+    const deployed = deployedResources(await exported, definitions);
+    return await drift(
+      deployed.filter(({ host }) => isThere(host)),
+      reach,
+      onResult,
+    );
+  });
 }
 
 /**

@@ -25,6 +25,8 @@ export interface Unit {
   readonly began: number | undefined;
   /** The host's clock when it was asked, seconds since 1970. */
   readonly now: number;
+  /** Value of the environment variable that was asked for, as a process of the unit has it; `undefined` if none shows it. */
+  readonly started: string | undefined;
 }
 
 const properties = [
@@ -65,16 +67,47 @@ function parseUnit(stdout: string): Unit {
     queued: value("Job") !== "" && value("Job") !== "0",
     began: seconds(value("InactiveExitTimestamp")),
     now: Number(value("now")),
+    started: values.get("started"),
   };
 }
 
-/** State of one unit; an unknown unit is an answer (`load: "not-found"`), not an error. */
-export const showUnit = (name: string): Fact<Unit> => ({
-  name: `systemctl show ${name}`,
-  // `systemctl --timestamp=unix` came with systemd 251; a time zone in the environment is older than all of them.
-  command: sh`date +now=%s; TZ=UTC systemctl show ${name} --property=${properties.join(",")}`,
-  parse: ({ stdout }) => parseUnit(stdout),
-});
+/**
+ * Looks for a variable in the environment of a unit's processes and prints `started=<value>`. The main process is asked first,
+ * then the others of its control group: a program that writes its title over its environment (setproctitle) hides its own.
+ * Takes all it needs of the unit out of `$show`: each systemctl costs a small host as much as ten other processes.
+ */
+const lookFor = (variable: string): Command => sh`nl='
+'
+get() { value=$nl$show; value=\${value##*"$nl$1="}; value=\${value%%"$nl"*}; }
+look() {
+  [ "\${1:-0}" != 0 ] || return
+  sed -zn ${`/^${variable}=/{s///;s/.*/started=&\\n/;p;q 5}`} "/proc/$1/environ" 2>/dev/null
+  [ $? = 5 ]
+}
+get MainPID; look "$value" && exit 0
+get ControlPID; look "$value" && exit 0
+get ControlGroup; [ -n "$value" ] || exit 0
+left=64
+for procs in "/sys/fs/cgroup$value/cgroup.procs" "/sys/fs/cgroup/systemd$value/cgroup.procs"; do
+  [ -r "$procs" ] || continue
+  while [ $left -gt 0 ] && read -r pid; do left=$((left - 1)); look "$pid" && exit 0; done <"$procs"
+done; exit 0`;
+
+/**
+ * State of one unit; an unknown unit is an answer (`load: "not-found"`), not an error.
+ * @param variable of the environment with which its processes were started, to be told as `started`
+ */
+export const showUnit = (name: string, variable?: string): Fact<Unit> => {
+  const processes = variable === undefined ? [] : ["MainPID", "ControlPID", "ControlGroup"];
+  return {
+    name: `systemctl show ${name}`,
+    // `systemctl --timestamp=unix` came with systemd 251; a time zone in the environment is older than all of them.
+    command: sh`show=$(TZ=UTC systemctl show ${name} --property=${[...properties, ...processes].join(",")})
+date +now=%s; printf '%s\\n' "$show"
+${variable === undefined ? [] : lookFor(variable)}`,
+    parse: ({ stdout }) => parseUnit(stdout),
+  };
+};
 
 /** A small text file and what `stat` says of it. */
 export interface TextFile {

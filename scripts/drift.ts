@@ -1,9 +1,8 @@
-import { stackDrift } from "#checks/drift.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
 import { readArguments } from "./arguments.ts";
 import { main } from "./main.ts";
 import { printReport, refuseDeep, reportOptions, reportUsage, voice } from "./output.ts";
-import { inventoryOf, readStack } from "./stack.ts";
+import { printStack } from "./printed-stack.ts";
 
 await main(`npm run drift <stack> -- ${reportUsage}`, async () => {
   const { stack, values } = readArguments(reportOptions);
@@ -12,9 +11,18 @@ await main(`npm run drift <stack> -- ${reportUsage}`, async () => {
   const say = voice();
   try {
     say.now(`reading stack ${stack}`);
-    const { exported, raw } = await readStack(stack);
+    const printed = printStack(stack);
+    // Loaded while the CLI works.
+    const [{ stackDrift }, { inventoryOf, readConfiguration }] = await Promise.all([
+      import("#checks/drift.ts"),
+      import("./stack.ts"),
+    ]);
+    const inventory = inventoryOf(await readConfiguration(stack, printed.config));
     say.now("comparing the hosts with what was last applied");
-    const results = await stackDrift(exported, inventoryOf(raw));
+    const results = await stackDrift(
+      printed.exported.then((text) => JSON.parse(text)),
+      inventory,
+    );
     say.stop();
     return printReport({ command: "drift", stack, results }, values);
   } finally {

@@ -1,8 +1,13 @@
+import module from "node:module";
 import { UsageError } from "./arguments.ts";
-import { PulumiError, projectOf, pulumi } from "./pulumi.ts";
+import { compiled, PulumiError, projectOf, pulumi } from "./pulumi.ts";
 
-/** Runs a script's body and turns what it throws into one clear text on stderr and exit code 1. DEBUG shows the stack. */
+/**
+ * Runs a script's body and turns what it throws into one clear text on stderr and exit code 1. DEBUG shows the stack. What the
+ * body imports is taken from Node's compile cache.
+ */
 export async function main(usage: string, body: () => Promise<number>): Promise<void> {
+  module.enableCompileCache(compiled);
   try {
     process.exitCode = await body();
   } catch (error) {

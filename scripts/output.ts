@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
-import ora from "ora";
+import { createRequire } from "node:module";
+import type Ora from "ora";
 import { asJson, asJunit, asMarkdown, asText } from "#checks/report.ts";
 import { exitCode, type Report } from "#checks/result.ts";
 import { UsageError } from "./arguments.ts";
@@ -44,9 +45,12 @@ export interface Voice {
 }
 
 export function voice(): Voice {
-  if (!process.stderr.isTTY) {
+  // On a terminal that is 0 columns wide, as `script` makes one, the spinner would never come to an end of its first line.
+  if (!process.stderr.isTTY || !process.stderr.columns) {
     return { now: (text) => console.error(text), done: (text) => console.error(text), stop: () => undefined };
   }
+  // A nightly run has no terminal, and no need of the spinner's seventeen packages.
+  const { default: ora } = createRequire(import.meta.url)("ora") as { default: typeof Ora };
   const spinner = ora({ stream: process.stderr, discardStdin: false });
   return {
     now: (text) => void spinner.start(text),

@@ -5,6 +5,9 @@ import { pulumiFolder } from "#toolchain/install.ts";
 
 const root = join(import.meta.dirname, "..");
 
+/** Where Node keeps what it has compiled of the program, the provider and the scripts. */
+export const compiled = join(root, "node_modules", ".cache", "gpu-hosts", "compiled");
+
 /** Folder of the demo: a Pulumi project folder of its own, with stack file, state and passphrase. */
 export const demoFolder = join(root, ".demo");
 
@@ -43,7 +46,7 @@ export function pulumiEnvironment(project: Project, env: NodeJS.ProcessEnv = pro
     PULUMI_PARALLEL: "64",
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_NODEJS_TYPESCRIPT: "false",
-    NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "gpu-hosts", "compiled"),
+    NODE_COMPILE_CACHE: compiled,
     ...env,
     ...project.env,
     PATH: path,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { namespaces, type RawConfiguration } from "#stacks/config.ts";
 import { credentials, hosts, type Inventory } from "#transport/inventory.ts";
-import { projectOf, pulumi } from "./pulumi.ts";
+import { printConfiguration, printStack } from "./printed-stack.ts";
 
 const configuration = z.record(
   z.string(),
@@ -14,19 +14,18 @@ export interface Stack {
   readonly raw: RawConfiguration;
 }
 
-/** Reads state and configuration of a stack, both at once; every call of the CLI takes about half a second. */
+/** Reads state and configuration of a stack. */
 export async function readStack(stack: string): Promise<Stack> {
-  const [exported, raw] = await Promise.all([
-    pulumi(projectOf(stack), ["stack", "export", "--show-secrets", "--stack", stack]),
-    readConfiguration(stack),
-  ]);
-  return { exported: JSON.parse(exported), raw };
+  const { exported, config } = printStack(stack);
+  return { exported: JSON.parse(await exported), raw: await readConfiguration(stack, config) };
 }
 
-/** Reads the configuration alone. */
-export async function readConfiguration(stack: string): Promise<RawConfiguration> {
-  const config = await pulumi(projectOf(stack), ["config", "--json", "--show-secrets", "--stack", stack]);
-  return rawConfiguration(JSON.parse(config));
+/** Reads the configuration alone. @param printed by the CLI, where it has been asked already */
+export async function readConfiguration(
+  stack: string,
+  printed = printConfiguration(stack),
+): Promise<RawConfiguration> {
+  return rawConfiguration(JSON.parse(await printed));
 }
 
 /** The keys of ours out of `pulumi config --json`. */

@@ -2,24 +2,24 @@ import { ensurePulumi } from "#toolchain/install.ts";
 import { readArguments, UsageError } from "./arguments.ts";
 import { main } from "./main.ts";
 import { voice } from "./output.ts";
-import { preview } from "./preview.ts";
 import { projectOf, pulumiInTerminal } from "./pulumi.ts";
-import { recover } from "./recovery.ts";
-import { targetsOf } from "./targets.ts";
 
 const options = {
   host: { type: "string" },
   yes: { type: "boolean", short: "y" },
   refresh: { type: "boolean", short: "r" },
   diff: { type: "boolean" },
+  "skip-preview": { type: "boolean", short: "f" },
 } as const;
 
-const usage = "npm run up <stack> -- [--host NAME] [--yes] [--refresh] [--diff]";
+const usage = "npm run up <stack> -- [--host NAME] [--yes] [--refresh] [--diff] [--skip-preview]";
 
 await main(usage, async () => {
   const { stack, values } = readArguments(options);
   await ensurePulumi();
   const project = projectOf(stack);
+  // Here and not above: from the compile cache, which the entry itself has not been able to use.
+  const { recover } = await import("./recovery.ts");
   await recover(project, stack, (line) => console.error(line));
   const { host, ...flags } = values;
   const passed = Object.entries(flags).flatMap(([name, given]) => (given ? [`--${name}`] : []));
@@ -37,6 +37,7 @@ await main(usage, async () => {
 
 /** Only what is on the host: a service whose leader is elsewhere gets its leader changed by the next whole `up`. */
 async function targetsOn(host: string, stack: string): Promise<string[]> {
+  const [{ preview }, { targetsOf }] = await Promise.all([import("./preview.ts"), import("./targets.ts")]);
   const say = voice();
   try {
     say.now(`looking up what ${stack} has on ${host}`);

@@ -88,10 +88,10 @@ export function createWorkspace(program?: string) {
   project.backend = { url: `file://${join(folder, "state")}` };
   writeFileSync(join(folder, "Pulumi.yaml"), stringify(project));
 
-  function start(program: string, args: readonly string[]): Running {
+  function start(program: string, args: readonly string[], more: NodeJS.ProcessEnv = {}): Running {
     const child = spawn(program, args, {
       cwd: folder,
-      env,
+      env: { ...env, ...more },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });

@@ -20,13 +20,17 @@ export interface SlowProxy {
 /** Bytes that are under way at most, beside what the link itself holds; more waits at the sender, as in a real network. */
 const BUFFERED = 64 * 1024;
 
-/** Passes connections on to a port of 127.0.0.1, late and slowly. */
-export async function startSlowProxy(target: number, link: Link): Promise<SlowProxy> {
+/** Passes connections on to a port of 127.0.0.1, or of another host, late and slowly. */
+export async function startSlowProxy(
+  target: number | { readonly host: string; readonly port: number },
+  link: Link,
+): Promise<SlowProxy> {
+  const behind = typeof target === "number" ? { host: "127.0.0.1", port: target } : target;
   const open = new Set<Socket>();
   let connections = 0;
   const server = createServer((near) => {
     connections += 1;
-    const far = connect({ host: "127.0.0.1", port: target, noDelay: true });
+    const far = connect({ ...behind, noDelay: true });
     near.setNoDelay(true);
     for (const [from, to] of [
       [near, far],

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from "node:util";
-import { startedWith } from "#facts/proc.ts";
 import { showUnit, type TextFile, type Unit, unitFiles } from "#facts/systemd.ts";
 import type { Observation } from "#provider/resource.ts";
 import type { Host } from "#transport/host.ts";
@@ -10,12 +9,10 @@ import { parseStarted, placesOf, renderLink, STARTED_WITH, type Started, started
 /** A unit that systemd restarted this often and that is up for less than a minute is in a loop. */
 const LOOP_RESTARTS = 3;
 
-/** What three facts say of one unit. */
+/** What two facts say of one unit; `unit.started` is the raw {@link STARTED_WITH} of the running process. */
 interface Seen {
   readonly unit: Unit;
   readonly files: ReadonlyMap<string, TextFile>;
-  /** Raw {@link STARTED_WITH} of the running process, if one shows it. */
-  readonly started: string | undefined;
 }
 
 export async function observe(
@@ -24,12 +21,11 @@ export async function observe(
   last: Want | undefined,
 ): Promise<Observation<Want> | undefined> {
   const { environment, owed } = placesOf(want.name);
-  const [unit, files, started] = await Promise.all([
-    host.ask(showUnit(want.name)),
+  const [unit, files] = await Promise.all([
+    host.ask(showUnit(want.name, STARTED_WITH)),
     host.ask(unitFiles(want.name, [environment, owed])),
-    host.ask(startedWith(want.name, STARTED_WITH)),
   ]);
-  return judge(want, last, { unit, files, started });
+  return judge(want, last, { unit, files });
 }
 
 const sameFiles = (want: Want, have: Own) =>
@@ -167,7 +163,7 @@ function processOf(want: Want, have: Own, seen: Seen, stamp: string | undefined)
   }
   const file = seen.files.get(environment);
   // A process that hides its environment: it has what stood in the file if it began after the file was written.
-  const raw = seen.started ?? (file && began !== undefined && began >= file.changed ? stamp : undefined);
+  const raw = seen.unit.started ?? (file && began !== undefined && began >= file.changed ? stamp : undefined);
   const started = parseStarted(raw);
   if (started === undefined)
     return { restartOn: {}, restart: owes ?? "started before gpu-hosts configured it" };

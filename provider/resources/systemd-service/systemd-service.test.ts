@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { startedWith } from "#facts/proc.ts";
 import { showUnit, unitFiles } from "#facts/systemd.ts";
 import { compare, pathText } from "#provider/compare.ts";
 import { type Step, shown } from "#provider/step.ts";
@@ -48,14 +47,13 @@ function host({ properties = {}, files = {}, modes = {}, process = want }: On = 
     Job: "",
     InactiveExitTimestamp: "Fri 2026-11-20 09:00:00 UTC",
     now: "1795254100",
+    ...(typeof process === "string" ? {} : { started: JSON.stringify(startedBy(process)) }),
     ...properties,
   };
   const shown = Object.entries(show).map((pair) => pair.join("="));
   return fakeHost({
-    [showUnit("x.service").command.text]: `${shown.join("\n")}\n`,
+    [showUnit("x.service", STARTED_WITH).command.text]: `${shown.join("\n")}\n`,
     [unitFiles("x.service", [places.environment, places.owed]).command.text]: lines.join(""),
-    [startedWith("x.service", STARTED_WITH).command.text]:
-      typeof process === "string" ? "" : `${JSON.stringify(startedBy(process))}\n`,
   });
 }
 

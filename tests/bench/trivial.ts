@@ -1,0 +1,4 @@
+import * as pulumi from "@pulumi/pulumi";
+
+// What every preview has to bear, whatever it previews: CLI, language host, Node and the SDK.
+export const stack = pulumi.getStack();
