@@ -76,7 +76,8 @@ export function openTerminal(command: string, { cwd, env }: Place): Terminal {
       });
     },
     async close() {
-      child.kill("SIGHUP");
+      // Its terminal hangs up with it, which ends the program.
+      child.kill("SIGKILL");
       await ended;
     },
   };
