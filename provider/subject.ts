@@ -28,7 +28,7 @@ export function told(
   // A HostError names the host by itself.
   const what =
     error instanceof HostError
-      ? [error.what, ...(error.hint ? [`  ${error.hint}`] : [])].join("\n")
+      ? [error.what, ...(error.hint ? [error.hint.replaceAll(/^/gm, "  ")] : [])].join("\n")
       : messageOf(error);
   return `${title(host, machine, it)}: ${mask(what)}`;
 }
