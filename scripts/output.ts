@@ -44,7 +44,8 @@ export interface Voice {
 }
 
 export function voice(): Voice {
-  if (!process.stderr.isTTY) {
+  // On a terminal that tells no width, as under script(1) or a serial console, ora counts lines without end.
+  if (!process.stderr.isTTY || !process.stderr.columns) {
     return { now: (text) => console.error(text), done: (text) => console.error(text), stop: () => undefined };
   }
   const spinner = ora({ stream: process.stderr, discardStdin: false });
