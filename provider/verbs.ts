@@ -1,13 +1,12 @@
 import { HostError } from "#transport/errors.ts";
 import type { Machine } from "#transport/host.ts";
 import { pathText } from "./compare.ts";
-import { type Acting, type Converged, converge, dismantle, observe, plan } from "./converge.ts";
+import { type Acting, type Converged, converge, dismantle, observe } from "./converge.ts";
 import { type DetailedChange, differ } from "./differ.ts";
-import { claimantOf, type Self } from "./owners.ts";
+import { preview } from "./preview.ts";
 import { problems } from "./problems.ts";
-import type { Change, Config, Path } from "./resource.ts";
 import type { Runtime } from "./runtime.ts";
-import { masker, touchesSecret, unknownPaths, unwrap, wrap } from "./secrets.ts";
+import { masker, unknownPaths, unwrap, wrap } from "./secrets.ts";
 import {
   fromId,
   type Named,
@@ -20,12 +19,10 @@ import {
   withLastItems,
   wrapState,
 } from "./state.ts";
-import { shown } from "./step.ts";
-import { takeover } from "./takeover.ts";
+import { messageOf, selfOf, told, warnOfNamesakes } from "./subject.ts";
 import { InitFailed } from "./wire.ts";
 import { witnessed, witness as witnessSchema } from "./witness.ts";
 
-const previewSeconds = 5;
 const readSeconds = 15;
 const changeSeconds = 60;
 
@@ -37,35 +34,6 @@ function acting(runtime: Runtime, machine: Machine, { urn }: Named, opened: Open
     mask: masker(opened.config, opened.secretPaths),
     report: (line) => runtime.log(urn, "progress", line),
   };
-}
-
-/** As whom a resource claims its items, and what of the host's record it may take for its own. */
-const selfOf = (runtime: Runtime, urn: string, { host, claimedAs }: Opened): Self => ({
-  ...claimantOf(urn),
-  by: runtime.operator,
-  formerly: claimedAs === undefined ? undefined : claimantOf(claimedAs),
-  inherits: runtime.inventory.hosts[host]?.takeOver ?? [],
-});
-
-const title = (host: string, { target }: Pick<Machine, "target">, { definition, name }: Named) =>
-  `${host} (${target}), ${definition.type} ${name}`;
-
-const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
-
-/** An error of a resource: host first, then resource, then what was tried and what came back. */
-function told(
-  host: string,
-  machine: Pick<Machine, "target">,
-  it: Named,
-  error: unknown,
-  mask: (text: string) => string,
-): string {
-  // A HostError names the host by itself.
-  const what =
-    error instanceof HostError
-      ? [error.what, ...(error.hint ? [`  ${error.hint}`] : [])].join("\n")
-      : messageOf(error);
-  return `${title(host, machine, it)}: ${mask(what)}`;
 }
 
 /** One failed key of `check`, by the path an operator can find. */
@@ -123,89 +91,6 @@ export function diff(
     { host: inputs.host, inputs: inputs.config, applied: state.applied },
     { host: wanted.host, inputs: wanted.config },
   );
-}
-
-function masked(changes: readonly Change[], secretPaths: readonly Path[]) {
-  return changes.map(({ path, kind, want, have }) => {
-    const secret = touchesSecret(path, secretPaths);
-    return {
-      path: pathText(path),
-      kind,
-      ...(secret ? { want: "[secret]", have: "[secret]" } : { want, have }),
-    };
-  });
-}
-
-/** Says that the machine knows items under this resource's very name which the state does not know. */
-async function warnOfNamesakes(
-  runtime: Runtime,
-  urn: string,
-  host: string,
-  others: readonly string[],
-): Promise<void> {
-  if (others.length === 0) return;
-  await runtime.log(
-    urn,
-    "warning",
-    `${host} has this as that of ${claimantOf(urn).stack} already, from ${others.join(", ")}, and the state here does not know it. ` +
-      "That is right if a run broke off or the state was lost. If it is another operator's stack of the same name, stop: " +
-      "each would undo the other; give one of them another name (pulumi stack rename).",
-  );
-}
-
-async function preview(runtime: Runtime, it: Named, opened: Opened, last: Config | undefined): Promise<void> {
-  const { host, config, secretPaths } = opened;
-  const operation = last ? "update" : "create";
-  const entry = {
-    host,
-    urn: it.urn,
-    type: it.definition.type,
-    operation,
-    adopted: [],
-    changes: [],
-    steps: [],
-  };
-  if (unknownPaths(config).length > 0) {
-    runtime.writePlan({ ...entry, note: "not compared: some inputs are known only after other resources" });
-    return;
-  }
-  const reach = await runtime.reach(host, { withinSeconds: previewSeconds, urn: it.urn });
-  if (reach.state !== "reachable") {
-    const why = reach.state === "absent" ? reach.reason : messageOf(reach.error);
-    if (reach.state === "unreachable")
-      await runtime.log(it.urn, "warning", `not compared with the host: ${why}`);
-    runtime.writePlan({ ...entry, note: `not compared: ${why}` });
-    return;
-  }
-  const subject = {
-    definition: it.definition,
-    claimant: selfOf(runtime, it.urn, opened),
-    want: config,
-    last,
-  };
-  const mask = masker(config, secretPaths);
-  const planned = await plan(subject, reach.host).catch((error: unknown) => {
-    const why = told(host, reach.host, it, error, mask);
-    // A host that will not be asked is told like one that is silent: it must not keep the others from their `up`.
-    if (!(error instanceof HostError)) throw new Error(why, { cause: error });
-    return why;
-  });
-  if (typeof planned === "string") {
-    await runtime.log(it.urn, "warning", `not compared with the host: ${planned}`);
-    runtime.writePlan({ ...entry, note: `not compared: ${planned}` });
-    return;
-  }
-  const { changes, steps, adopted, namesakes } = planned;
-  await warnOfNamesakes(runtime, it.urn, host, namesakes);
-  if (adopted.length > 0)
-    await runtime.log(it.urn, "info", takeover({ host, adopted, changes, secretPaths, mask }));
-  const secretsToo = masked(changes, secretPaths);
-  runtime.writePlan({
-    ...entry,
-    adopted: adopted.map(({ name }) => name),
-    changes: secretsToo,
-    steps: steps.map((step) => mask(shown(step))),
-  });
 }
 
 async function reachToChange(runtime: Runtime, it: Named, host: string): Promise<Machine> {

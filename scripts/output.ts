@@ -45,7 +45,7 @@ export interface Voice {
 }
 
 export function voice(): Voice {
-  // On a terminal that is 0 columns wide, as `script` makes one, the spinner would never come to an end of its first line.
+  // On a terminal that tells no width, as under script(1) or a serial console, ora counts lines without end.
   if (!process.stderr.isTTY || !process.stderr.columns) {
     return { now: (text) => console.error(text), done: (text) => console.error(text), stop: () => undefined };
   }

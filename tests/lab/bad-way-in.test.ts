@@ -83,7 +83,9 @@ describeLab("a host that lets nobody in", () => {
     const { message, unhealthy } = await runs.fails(run);
     expect(message).toContain("port 22 let root in with no key");
     expect(message).toContain(`tried ${key}`);
-    expect(message).toMatch(/authorized_keys there; check hosts\.alpha\.user and identityFile$/);
+    expect(message).toMatch(
+      /\n {2}put a public key into ~root\/\.ssh\/authorized_keys there; check hosts\.alpha\.user and identityFile/,
+    );
     expect(unhealthy).toBeUndefined();
 
     const { stdout } = { stdout: await local("cat", [`${key}.pub`]) };
