@@ -52,7 +52,14 @@ function execWith(allows?: Parameters<typeof sudo>[0]) {
       env: { PATH: `${bin}:/usr/bin:/bin` },
     });
     child.stdin.on("error", () => undefined);
-    const channel = Duplex.from({ readable: child.stdout, writable: child.stdin });
+    // As of ssh2, it closes only once both streams have come to their end.
+    const channel = new Duplex({
+      autoDestroy: false,
+      read: () => undefined,
+      write: (chunk, _encoding, done) => void child.stdin.write(chunk, () => done()),
+      final: (done) => void child.stdin.end(() => done()),
+    });
+    child.stdout.on("data", (chunk) => channel.push(chunk)).once("end", () => channel.push(null));
     child.once("close", () => channel.destroy());
     return Object.assign(channel, {
       stderr: child.stderr,
