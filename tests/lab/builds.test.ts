@@ -204,7 +204,7 @@ describeLab("builds of llama.cpp", () => {
     expect(output).toMatch(/beta \(root@[^)]*\), SystemdService chat-beta-worker: /);
     // The third start may not have said it yet; then it stands in the journal below.
     expect(output).toMatch(
-      /it was restarted 3 times:[\s\S]*neither ggml-rpc-server nor rpc-server is installed/,
+      /it was restarted 3 times[,:][\s\S]*neither ggml-rpc-server nor rpc-server is installed/,
     );
     const [kept, changed] = await generations();
     expect([kept, changed === old]).toEqual([old, false]);
