@@ -32,9 +32,12 @@ const s = (seconds: number) => (seconds < 10 ? seconds.toFixed(2) : seconds.toFi
 const mb = (bytes: number) => `${(bytes / 1024 ** 2).toFixed(bytes < 10 * 1024 ** 2 ? 1 : 0)} MB`;
 const spread = ({ least, most }: Measured) => `${s(least)} to ${s(most)}`;
 
-function where({ at, rounds }: Part<unknown>): string {
+function where(
+  { at, rounds }: Part<unknown>,
+  runs = `${rounds} interleaved ${rounds === 1 ? "run" : "runs"} after one that does not count`,
+): string {
   const versions = Object.entries(at.versions).map(([name, version]) => `${name} ${version}`);
-  return `${at.day}, ${rounds} interleaved ${rounds === 1 ? "run" : "runs"} after one that does not count, load average at the start ${at.load}. ${at.machine}. ${versions.join(", ")}.`;
+  return `${at.day}, ${runs}, load average at the start ${at.load}. ${at.machine}. ${versions.join(", ")}.`;
 }
 
 /** Cases by what stands before the colon of their names. */
@@ -144,7 +147,7 @@ Resources: ${s(resourceSeconds)} s from the first one begun to the last one done
 
 ${table(["on the longest chain", "type", "begun at, s", "took, s"], rows)}
 
-${where(part)}`;
+${where(part, "one run")}`;
 }
 
 const markdown = ({ commands, peers, growth, firstToken }: Report) =>
