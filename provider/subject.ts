@@ -12,16 +12,13 @@ export const selfOf = (runtime: Runtime, urn: string, { host, claimedAs }: Opene
   inherits: runtime.inventory.hosts[host]?.takeOver ?? [],
 });
 
-const title = (host: string, { target }: Pick<Machine, "target">, { definition, name }: Named) =>
-  `${host} (${target}), ${definition.type} ${name}`;
-
 export const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 /** An error of a resource: host first, then resource, then what was tried and what came back. */
 export function told(
   host: string,
-  machine: Pick<Machine, "target">,
-  it: Named,
+  { target }: Pick<Machine, "target">,
+  { definition, name }: Named,
   error: unknown,
   mask: (text: string) => string,
 ): string {
@@ -30,7 +27,7 @@ export function told(
     error instanceof HostError
       ? [error.what, ...(error.hint ? [error.hint.replaceAll(/^/gm, "  ")] : [])].join("\n")
       : messageOf(error);
-  return `${title(host, machine, it)}: ${mask(what)}`;
+  return `${host} (${target}), ${definition.type} ${name}: ${mask(what)}`;
 }
 
 /** Says that the machine knows items under this resource's very name which the state does not know. */

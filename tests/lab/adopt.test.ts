@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createWorkspace, type Ended, type Workspace } from "#tests/support/workspace.ts";
+import { ok } from "#tests/support/ended.ts";
+import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 import { type AptRepository, startAptRepository } from "./apt-repository.ts";
 import { describeLab } from "./describe-lab.ts";
 import type { LabHost } from "./host.ts";
@@ -47,10 +48,6 @@ readlink /etc/fixture/link
 systemctl is-active fixture.service; systemctl is-enabled fixture.service apt-daily.timer; systemctl show -P ExecStart fixture.service | sed 's/ ;.*//'
 apt-mark showmanual; ufw status verbose; sha256sum ${model}/tiny.gguf`;
 
-function ok({ exitCode, output }: Ended): string {
-  expect(exitCode, output).toBe(0);
-  return output;
-}
 const pulumi = (...args: string[]) => workspace.pulumi(...args, "--stack", "lab");
 
 describeLab("a machine that was set up by hand", () => {

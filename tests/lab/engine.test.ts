@@ -3,7 +3,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createWorkspace, type Ended, type Workspace } from "#tests/support/workspace.ts";
+import { failed, ok } from "#tests/support/ended.ts";
+import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 import { describeLab } from "./describe-lab.ts";
 import type { LabHost } from "./host.ts";
 import { type Lab, startLab } from "./lab.ts";
@@ -29,16 +30,6 @@ let bare: readonly string[];
 const packages = ["jq", "tree"];
 
 const tracesOf = (...hosts: LabHost[]) => Promise.all(hosts.map((host) => host.exec(traces)));
-
-function ok({ exitCode, output }: Ended): string {
-  expect(exitCode, output).toBe(0);
-  return output;
-}
-
-function failed({ exitCode, output }: Ended): string {
-  expect(exitCode, output).not.toBe(0);
-  return output;
-}
 
 const configure = (hosts: Record<string, unknown>, base: Record<string, unknown> = {}) =>
   workspace.configure("lab", { "gpuhost:hosts": hosts, "gpu-hosts:base": { packages, ...base } });

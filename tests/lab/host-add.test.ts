@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
+import { ok } from "#tests/support/ended.ts";
 import { openTerminal } from "#tests/support/terminal.ts";
 import { startWindowsSshd } from "#tests/support/windows-sshd.ts";
 import { createWorkspace, type Ended, type Workspace } from "#tests/support/workspace.ts";
@@ -36,11 +37,6 @@ const onTerminal = (login: string, ...options: string[]) => {
   ];
   return openTerminal(words.join(" "), { cwd: workspace.folder, env: workspace.env });
 };
-
-function ok({ exitCode, output }: Ended): string {
-  expect(exitCode, output).toBe(0);
-  return output;
-}
 
 /** Fails, and leaves the stack file as it is. */
 async function refused(command: Promise<Ended>): Promise<string> {

@@ -1,7 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createWorkspace, type Ended, type Workspace } from "#tests/support/workspace.ts";
+import { failed, ok } from "#tests/support/ended.ts";
+import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 import { describeLab } from "./describe-lab.ts";
 import type { LabHost } from "./host.ts";
 import { type Lab, startLab } from "./lab.ts";
@@ -23,16 +24,6 @@ let stack = "first";
 const packages = ["jq", "tree"];
 /** A file of the base that stood on the machine before, with other content. */
 const theirs = "/etc/sysusers.d/gpu-hosts.conf";
-
-function ok({ exitCode, output }: Ended): string {
-  expect(exitCode, output).toBe(0);
-  return output;
-}
-
-function failed({ exitCode, output }: Ended): string {
-  expect(exitCode, output).not.toBe(0);
-  return output;
-}
 
 const pulumi = (...args: string[]) => workspace.pulumi(...args, "--stack", stack);
 const up = (...args: string[]) => pulumi("up", "--yes", "--skip-preview", ...args);

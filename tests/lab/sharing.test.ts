@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createWorkspace, type Ended, type Workspace } from "#tests/support/workspace.ts";
+import { failed, ok } from "#tests/support/ended.ts";
+import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 import { describeLab } from "./describe-lab.ts";
 import type { LabHost } from "./host.ts";
 import { type Hub, startHub } from "./hub.ts";
@@ -23,16 +24,6 @@ let bare: string;
 const apiKey = "sk-lab-0123456789abcdef";
 const model = tinyGguf();
 let revision: string;
-
-function ok({ exitCode, output }: Ended): string {
-  expect(exitCode, output).toBe(0);
-  return output;
-}
-
-function failed({ exitCode, output }: Ended): string {
-  expect(exitCode, output).not.toBe(0);
-  return output;
-}
 
 const service = (port: number) => ({
   engine: "llamacpp",
