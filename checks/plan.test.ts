@@ -11,6 +11,7 @@ test("shows what would happen host by host, with deletions that only the engine 
       urn: urn("base"),
       adopted: ["file /etc/motd"],
       changes: [{ path: "packages.curl", kind: "add", want: "any" }],
+      warnings: ["port 8080 is taken by nginx"],
       steps: ["apt-get install curl", "systemctl restart x"],
     }) + line({ host: "alpha", urn: urn("late"), operation: "update", note: "not compared: no answer" });
   const steps = [
@@ -24,6 +25,7 @@ test("shows what would happen host by host, with deletions that only the engine 
 
 rack1
   + base (Files): create
+      warning: port 8080 is taken by nginx
       takes over what is there: file /etc/motd
       packages.curl: missing, wanted "any"
       $ apt-get install curl

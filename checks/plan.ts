@@ -19,6 +19,8 @@ const plannedResource = z.looseObject({
       }),
     )
     .default([]),
+  /** What on the host stands in the way of the steps. */
+  warnings: z.array(z.string()).default([]),
   /** Steps of the first round, as lines. */
   steps: z.array(z.string()).default([]),
   /** Why it could not be compared, for example. */
@@ -69,12 +71,14 @@ export function planText(resources: readonly PlannedResource[]): string {
   return `${[...parts, total].join("\n\n")}\n`;
 }
 
-function resourceLines({ urn, type, operation, adopted, changes, steps, note }: PlannedResource): string[] {
+function resourceLines(resource: PlannedResource): string[] {
+  const { urn, type, operation, adopted, changes, warnings, steps, note } = resource;
   const name = urn.slice(urn.lastIndexOf("::") + 2);
   const differences = changes.flatMap((change) => changeLines(change).map((line) => `      ${line}`));
   return [
     `  ${signs[operation]} ${name} (${type}): ${operation}`,
     ...(note === undefined ? [] : [`      note: ${note}`]),
+    ...warnings.map((warning) => `      warning: ${warning}`),
     ...adopted.map((item) => `      takes over what is there: ${item}`),
     ...differences,
     ...steps.map((step) => `      $ ${step.split("\n").join("\n        ")}`),

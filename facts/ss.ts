@@ -59,3 +59,39 @@ stranger() {
   holder=$([ -z "$first" ] || who "$first")
   printf '%s\\n' "port $2 is taken by \${holder:-a process that ss cannot name}; stop that or give this service another port"
 }`;
+
+/** A socket that listens on some port, and whose it is. */
+export interface Listener {
+  /** Such as `0.0.0.0:8080`. */
+  readonly address: string;
+  /** Where it stands in systemd's tree, innermost last: `system.slice`, `x.service`. Empty: ss cannot tell. */
+  readonly units: readonly string[];
+  /** Process, pid, unit and since when, in words. Empty: ss cannot tell. */
+  readonly who: string;
+}
+
+/** Who listens on a TCP port, at whatever address. Of what systemd itself holds, its socket and the service behind that. */
+export const listenersOn = (port: number): Fact<readonly Listener[]> => ({
+  name: `listeners on port ${port}`,
+  command: sh`${whoFunction}
+ss -Hltnp ${`sport = :${port}`} 2>/dev/null | while read -r _ _ _ address _ users; do
+  pid= holder= group=
+  case $users in *pid=*) pid=\${users#*pid=} pid=\${pid%%,*} ;; esac
+  if [ "$pid" = 1 ]; then
+    group=$(systemctl list-sockets --full --no-legend | sed -nE ${`s|^\\S*:${port} +(\\S+) +(\\S*).*|/\\2/\\1|p`} | head -n 1)
+    holder="systemd for \${group##*/}"
+  elif [ -n "$pid" ]; then
+    group=$(sed -n -e 's/^0:://p' -e 's/^[0-9]*:name=systemd://p' "/proc/$pid/cgroup" 2>/dev/null | grep .. | head -n 1)
+    holder=$(who "$pid")
+  fi
+  printf '%s\\t%s\\t%s\\n' "$address" "$group" "$holder"
+done; exit 0`,
+  parse: ({ stdout }) =>
+    stdout
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => {
+        const [address = "", group = "", who = ""] = line.split("\t");
+        return { address, units: group.split("/").filter((unit) => unit !== ""), who };
+      }),
+});

@@ -1,6 +1,8 @@
 import { HostError } from "#transport/errors.ts";
+import type { Host } from "#transport/host.ts";
 import { pathText } from "./compare.ts";
-import { plan } from "./converge.ts";
+import { plan, type Subject } from "./converge.ts";
+import { readOwners } from "./owners.ts";
 import type { Change, Config, Path } from "./resource.ts";
 import type { Runtime } from "./runtime.ts";
 import { masker, touchesSecret, unknownPaths } from "./secrets.ts";
@@ -19,6 +21,23 @@ function masked(changes: readonly Change[], secretPaths: readonly Path[]) {
       kind,
       ...(secret ? { want: "[secret]", have: "[secret]" } : { want, have }),
     };
+  });
+}
+
+/**
+ * What on the host stands in the way, as lines. What gpu-hosts itself made there may be moved or removed by the very run that
+ * is previewed, which nobody knows here.
+ */
+async function obstacles({ definition, want }: Subject, host: Host): Promise<string[]> {
+  const found = (await definition.obstacles?.(host, want)) ?? [];
+  const owners = await readOwners(
+    host,
+    found.map(({ item }) => ({ name: item, path: [] })),
+  );
+  return found.map(({ what, cure, item }) => {
+    const [owner] = owners.get(item)?.owners ?? [];
+    if (!owner) return `${what}; ${cure}`;
+    return `${what}, which is of stack ${owner.stack} (${owner.urn}): right if this run moves or removes that, else one of the two needs another port`;
   });
 }
 
@@ -59,7 +78,11 @@ export async function preview(
     last,
   };
   const mask = masker(config, secretPaths);
-  const planned = await plan(subject, reach.host).catch((error: unknown) => {
+  const look = async () => {
+    const planned = await plan(subject, reach.host);
+    return { ...planned, warnings: planned.changes.length > 0 ? await obstacles(subject, reach.host) : [] };
+  };
+  const planned = await look().catch((error: unknown) => {
     const why = told(host, reach.host, it, error, mask);
     // A host that will not be asked is told like one that is silent: it must not keep the others from their `up`.
     if (!(error instanceof HostError)) throw new Error(why, { cause: error });
@@ -70,8 +93,10 @@ export async function preview(
     runtime.writePlan({ ...entry, note: `not compared: ${planned}` });
     return;
   }
-  const { changes, steps, adopted, namesakes } = planned;
+  const { changes, steps, adopted, namesakes, warnings } = planned;
   await warnOfNamesakes(runtime, it.urn, host, namesakes);
+  for (const warning of warnings)
+    await runtime.log(it.urn, "warning", told(host, reach.host, it, new Error(warning), mask));
   if (adopted.length > 0)
     await runtime.log(it.urn, "info", takeover({ host, adopted, changes, secretPaths, mask }));
   const secretsToo = masked(changes, secretPaths);
@@ -79,6 +104,7 @@ export async function preview(
     ...entry,
     adopted: adopted.map(({ name }) => name),
     changes: secretsToo,
+    warnings: warnings.map(mask),
     steps: steps.map((step) => mask(shown(step))),
   });
 }

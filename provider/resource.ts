@@ -35,6 +35,16 @@ export interface Change {
   readonly have?: unknown;
 }
 
+/** Something on the host that the steps of `apply` would run into, for preview to tell beforehand. */
+export interface Obstacle {
+  /** What it is, in one line that names it. */
+  readonly what: string;
+  /** What the operator does about it, if it is nothing of gpu-hosts. */
+  readonly cure: string;
+  /** Item of the owners record that it may be: what another resource made, the same run may well move or remove. */
+  readonly item: string;
+}
+
 /** What `apply` and `remove` know beside want and have. */
 export interface Context<W> {
   /** What this resource last applied; absent on create. */
@@ -81,6 +91,8 @@ export interface ResourceDefinition<S extends z.ZodObject = z.ZodObject, W = z.o
    * A package that has been upgraded since is another value, yet nothing to put back.
    */
   restored?(before: Json, have: unknown): boolean;
+  /** Asked in preview, where there is something to do; reads only. What it finds is a warning: it may be gone by the time of `up`. */
+  obstacles?(host: Host, want: W): Promise<readonly Obstacle[]>;
   /** From `have` to `want`. Nothing to do yields nothing. Items in `have` and not in `want` are to be undone. */
   apply(want: W, have: Observation<W> | undefined, context: Context<W>): Iterable<Step>;
   /** Takes away what `have` holds and puts back what was before. `have` is already limited to items nobody else owns. */

@@ -13,7 +13,7 @@ describeLab("a host that cannot be brought there", () => {
   let hub: Hub;
   let alpha: LabHost;
   let runs: ReturnType<typeof runsOn>;
-  const on = (command: string) => alpha.exec(command);
+  const on = (command: string, input = "") => alpha.exec(command, { input });
   const again = "run `up` again";
   const packages = (...names: string[]) => ({
     type: "AptPackages",
@@ -34,7 +34,7 @@ describeLab("a host that cannot be brought there", () => {
 
   // Also after a test that failed: the next one begins on a host that has nothing wrong with it.
   afterEach(async () => {
-    await on(`systemctl stop apt-daily-lab somebody-else 2>/dev/null
+    await on(`systemctl stop apt-daily-lab somebody-else.socket somebody-else 2>/dev/null
       for at in /opt /srv/lab /var/lib/gpu-hosts; do ! mountpoint -q $at || umount $at; done`);
   });
 
@@ -162,6 +162,44 @@ while (my $client = $port->accept) {
 
     await on("systemctl stop somebody-else");
     await runs.succeeds(run, failed);
+  });
+
+  test("a port already taken is told in preview: by whom, at which address, and how to get it", async () => {
+    const named = "/usr/local/bin/docker-proxy";
+    await on(`cat > ${named} && chmod +x ${named}`, answering);
+    const run = service("/usr/local/bin/docker-proxy", { readiness: { kind: "tcp", port: 8080 } });
+    const other = "or give this service another port";
+    const holders: readonly (readonly [string, RegExp])[] = [
+      [
+        "systemd-run -q --unit=somebody-else perl /usr/local/bin/docker-proxy",
+        new RegExp(
+          `^alpha \\(\\S+\\), SystemdService it: port 8080 is taken by perl \\(pid \\d+, somebody-else\\.service, since .* UTC\\) at 0\\.0\\.0\\.0:8080; stop it \\(systemctl disable --now somebody-else\\.service\\), ${other}$`,
+        ),
+      ],
+      [
+        `systemd-run -q --unit=somebody-else ${named}`,
+        /by docker-proxy \(.*; a container has it: `docker ps --filter publish=8080` names it/,
+      ],
+      [
+        "systemd-run -q --unit=somebody-else --socket-property=ListenStream=[::]:8080 sleep 600",
+        /by systemd for somebody-else\.socket at \S*:8080; stop it \(systemctl disable --now somebody-else\.socket\)/,
+      ],
+    ];
+    for (const [command, warning] of holders) {
+      await on(`${command}; until ss -Hltn 'sport = :8080' | grep -q .; do sleep 0.1; done`);
+      expect(await runs.previewed(run)).toMatch(warning);
+      await on(`systemctl stop somebody-else.socket somebody-else 2>/dev/null
+        until ! ss -Hltn 'sport = :8080' | grep -q .; do sleep 0.1; done`);
+    }
+    expect(await runs.previewed(run)).toBe("");
+
+    const ours = { ...run, stack: "other", inputs: { ...run.inputs, name: "lab-older.service" } };
+    await runs.meanwhile(ours, async () => {
+      expect(await runs.previewed(run)).toMatch(
+        /\(pid \d+, lab-older\.service, .* which is of stack gpu-hosts\/other \(urn:.*\): right if this run moves or removes that/,
+      );
+      expect(await runs.previewed(ours), "its own port").toBe("");
+    });
   });
 
   test("a unit that crashes at its start: how it ended, its journal without secrets, what to do", async () => {

@@ -42,7 +42,7 @@ function shownReadiness(name: string, readiness: Readiness): string {
 }
 
 /** Port on the machine itself that the service must listen on to be ready. */
-function portOf(readiness: Readiness): number | undefined {
+export function portOf(readiness: Readiness): number | undefined {
   if (readiness.kind === "tcp") return readiness.port;
   if (readiness.kind !== "completion" && readiness.kind !== "http") return undefined;
   const { hostname, port, protocol } = new URL(readiness.url);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { listenersOn } from "#facts/ss.ts";
 import { showUnit, unitFiles } from "#facts/systemd.ts";
 import { compare, pathText } from "#provider/compare.ts";
 import { type Step, shown } from "#provider/step.ts";
@@ -228,6 +229,71 @@ describe("remove", () => {
     expect(all).toContain(`write ${places.unit} (0644 root:root, 3 bytes)`);
     expect(all.at(-1)).toBe("systemctl restart --no-block x.service");
     expect(all).not.toContain("systemctl disable x.service");
+  });
+});
+
+describe("obstacles", () => {
+  const tcp = (port: number) => ({ readiness: { kind: "tcp", port } });
+  const found = async (wanted: Want, listeners: Record<number, readonly string[]>) => {
+    const entries = Object.entries(listeners).map(([port, lines]) => [
+      listenersOn(Number(port)).command.text,
+      lines.map((line) => `${line}\n`).join(""),
+    ]);
+    return (await systemdService.obstacles?.(fakeHost(Object.fromEntries(entries)), wanted)) ?? [];
+  };
+
+  test("a port that another process holds, told once for all its addresses, and its unit", async () => {
+    const nginx = "/system.slice/nginx.service\tnginx (pid 7, nginx.service, since 2026-11-21 15:25:57 UTC)";
+    expect(
+      await found(wantOf(tcp(8080)), { 8080: [`0.0.0.0:8080\t${nginx}`, `[::]:8080\t${nginx}`] }),
+    ).toEqual([
+      {
+        what: "port 8080 is taken by nginx (pid 7, nginx.service, since 2026-11-21 15:25:57 UTC) at 0.0.0.0:8080, [::]:8080",
+        cure: "stop it (systemctl disable --now nginx.service), or give this service another port",
+        item: "unit nginx.service",
+      },
+    ]);
+  });
+
+  test.each([
+    ["/a.slice/session-1.scope\tpython3 (pid 7, session-1.scope, since …)", /^stop that, or/],
+    [
+      "/system.slice/docker.service\tdocker-proxy (pid 7, docker.service, since …)",
+      /`docker ps --filter publish=8080`/,
+    ],
+    [
+      "/system.slice/docker-0af3.scope\tnode (pid 7, docker-0af3.scope, since …)",
+      /`docker ps --filter publish=8080`/,
+    ],
+    ["\t", /^stop that, or/],
+  ])("how to get it back from %s", async (holder, cure) => {
+    const [first] = await found(wantOf(tcp(8080)), { 8080: [`0.0.0.0:8080\t${holder}`] });
+    expect(first?.cure).toMatch(cure);
+  });
+
+  test.each<[string, Want, Record<number, readonly string[]>]>([
+    [
+      "its own process, also in a group below its unit",
+      wantOf(tcp(1)),
+      { 1: ["*:1\t/system.slice/x.service/sub\tx"] },
+    ],
+    ["its own socket", wantOf(tcp(1)), { 1: ["*:1\t/x.service/x.socket\tsystemd for x.socket"] }],
+    ["a unit that is not to run", wantOf({ ...tcp(1), running: false }), {}],
+    ["a service on another machine", wantOf({ readiness: { kind: "http", url: "http://10.0.0.9:80" } }), {}],
+  ])("none: %s", async (_, wanted, listeners) => {
+    expect(await found(wanted, listeners)).toEqual([]);
+  });
+
+  test("a completion's port counts, and those of a socket", async () => {
+    const other = "\t/system.slice/o.service\to (pid 7, o.service, since …)";
+    const readiness = { kind: "completion", url: "http://127.0.0.1:8080", model: "m" };
+    expect(await found(wantOf({ readiness }), { 8080: [`0.0.0.0:8080${other}`] })).toHaveLength(1);
+    const socket = systemdService.inputs.parse({
+      name: "x.socket",
+      unit: "[Socket]\nListenStream=10.0.0.7:9001\nListenStream=9002\nListenStream=/run/x\n[Install]\n",
+    });
+    const both = { 9001: [`*:9001${other}`], 9002: [`*:9002${other}`] };
+    expect(await found(socket, both)).toHaveLength(2);
   });
 });
 

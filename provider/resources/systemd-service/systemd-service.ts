@@ -3,6 +3,7 @@ import { HostResource, type ResourceArgs } from "#provider/client.ts";
 import { defineResource } from "#provider/resource.ts";
 import { inputs } from "./inputs.ts";
 import { observe } from "./observe.ts";
+import { obstacles } from "./obstacles.ts";
 import { apply, remove } from "./steps.ts";
 
 /**
@@ -22,6 +23,7 @@ export const systemdService = defineResource({
   fromId: (name) => ({ name }),
   items: ({ name }) => (name === undefined ? [] : [{ name: `unit ${name}`, path: [] }]),
   observe,
+  obstacles,
   apply,
   remove,
 });
