@@ -44,7 +44,12 @@ const extraCommand = z.strictObject({
     .describe("Name of the command in Pulumi's output."),
   create: z.string().min(1).describe("Shell text that runs once, as the login user of the machine."),
   update: z.string().optional().describe("Runs instead of `create` when the texts or triggers change."),
-  delete: z.string().optional().describe("Runs when the command is taken out, or the machine retires."),
+  delete: z
+    .string()
+    .optional()
+    .describe(
+      "Runs when the command is taken out, or the machine retires. Of a machine that is gone it is forgotten, if it stands here until the entry goes.",
+    ),
   triggers: z.array(z.string()).default([]).describe("Values whose change runs the command again."),
 });
 

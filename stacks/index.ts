@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { LinuxGuest, LinuxHost } from "#components/linux-host/linux-host.ts";
+import { LinuxGuest, LinuxHost, LostHost } from "#components/linux-host/linux-host.ts";
 import { Llamacpp } from "#components/llamacpp/llamacpp.ts";
 import type { EngineArgs, ServedModel, ServingHost } from "#components/serving-host.ts";
 import { type Announced, announceOutages } from "./announce.ts";
@@ -36,6 +36,18 @@ function readConfiguration(): Configuration {
   }
 }
 
+/** Of a machine that is gone, the commands whose `delete` would be run there when they are taken out. */
+function forgetCommands(name: string, address: string, all: Configuration["base"]["extraCommands"]): void {
+  const extraCommands = (all[name] ?? []).filter((command) => command.delete);
+  if (extraCommands.length === 0) return;
+  new LostHost(name, { login: { address }, extraCommands });
+  const names = extraCommands.map((command) => command.name).join(", ");
+  void pulumi.log.warn(
+    `${name} is gone: \`delete\` of its extra commands (${names}) will not run. Take base.extraCommands.${name} out together with ` +
+      "the machine's entry, after this `up`; taken out before it, they would be run there.",
+  );
+}
+
 /** The base of every machine that stays, with what the services on it open. */
 function declareHosts({ hosts, credentials, services, base }: Configuration): Record<string, ServingHost> {
   const placements = Object.entries(services).map(([name, service]) => [name, placement(service)] as const);
@@ -43,6 +55,7 @@ function declareHosts({ hosts, credentials, services, base }: Configuration): Re
   for (const line of askedOfOthers(hosts, open)) void pulumi.log.warn(line);
   const serving: Record<string, ServingHost> = {};
   for (const [name, entry] of Object.entries(hosts)) {
+    if (entry.retire === "gone") forgetCommands(name, entry.address, base.extraCommands);
     if (entry.retire) continue;
     const args = {
       packages: base.packages,

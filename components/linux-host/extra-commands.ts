@@ -40,7 +40,7 @@ export function declareExtraCommands(
   host: string,
   login: Login,
   commands: readonly ExtraCommand[],
-  opts: { readonly parent: pulumi.Resource; readonly dependsOn: readonly pulumi.Resource[] },
+  opts: pulumi.CustomResourceOptions & { readonly dependsOn: readonly pulumi.Resource[] },
 ): pulumi.Resource[] {
   if (commands.length === 0) return [];
   const connection = connectionOf(login);
@@ -56,9 +56,29 @@ export function declareExtraCommands(
       new command.remote.Command(
         `${host}-${name}`,
         { connection, ...args },
-        { parent: opts.parent, dependsOn: [...opts.dependsOn, ...declared] },
+        { ...opts, dependsOn: [...opts.dependsOn, ...declared] },
       ),
     );
   }
   return declared;
+}
+
+/**
+ * Declares commands of a machine that does not exist any more, so that the engine forgets them: it calls no `delete` of a
+ * resource whose state says so, and would else try to reach the machine when they are taken out. Nothing of them may change,
+ * since that would connect as well.
+ */
+export function forgetExtraCommands(
+  host: string,
+  { address }: Login,
+  commands: readonly ExtraCommand[],
+  parent: pulumi.Resource,
+): void {
+  const ignoreChanges = ["connection", "create", "update", "delete", "triggers"];
+  declareExtraCommands(host, { address }, commands, {
+    parent,
+    dependsOn: [],
+    retainOnDelete: true,
+    ignoreChanges,
+  });
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { declared } from "#tests/support/declared.ts";
 import { renderUpgradesGuard } from "./files.ts";
-import { LinuxGuest, LinuxHost, type LinuxHostArgs } from "./linux-host.ts";
+import { LinuxGuest, LinuxHost, type LinuxHostArgs, LostHost } from "./linux-host.ts";
 
 const args: LinuxHostArgs = {
   packages: ["htop"],
@@ -48,6 +48,20 @@ test("an operator's commands run in their order, after the base, with a key that
   expect(first?.secrets).toContain("connection");
   expect(first?.dependsOn).toEqual(["rack2-packages", "rack2-files", "rack2-firewall"]);
   expect(second?.dependsOn).toContain("rack2-first");
+});
+
+test("of a machine that is gone its commands are declared to be forgotten: same name, nothing that changes, no delete", async () => {
+  const extraCommands = [{ name: "first", create: "echo", delete: "echo no", triggers: ["1"] }];
+  const [of, command] = await declared(() => new LostHost("rack2", { ...args, extraCommands }));
+  const [like] = await declared(() => new LinuxHost("rack2", { ...args, extraCommands }));
+  expect(of?.type).toBe(like?.type);
+  expect(command).toMatchObject({
+    type: "command:remote:Command",
+    name: "rack2-first",
+    retainOnDelete: true,
+    ignoreChanges: ["connection", "create", "update", "delete", "triggers"],
+    dependsOn: [],
+  });
 });
 
 test("the upgrades guard writes beginnings of names as the expressions that unattended-upgrades matches", () => {

@@ -3,7 +3,12 @@ import type { Opening } from "#components/placement.ts";
 import { AptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
 import { Files } from "#provider/resources/files/files.ts";
 import { Firewall } from "#provider/resources/firewall/firewall.ts";
-import { declareExtraCommands, type ExtraCommand, type Login } from "./extra-commands.ts";
+import {
+  declareExtraCommands,
+  type ExtraCommand,
+  forgetExtraCommands,
+  type Login,
+} from "./extra-commands.ts";
 import { baseFiles } from "./files.ts";
 
 export interface LinuxHostArgs {
@@ -63,6 +68,20 @@ export class LinuxHost extends pulumi.ComponentResource {
       dependsOn: own,
     });
     this.parts = [...own, ...commands];
+    this.registerOutputs();
+  }
+}
+
+/** A machine that does not exist any more (`retire: gone`): of its base only what must be declared to be forgotten. */
+export class LostHost extends pulumi.ComponentResource {
+  constructor(
+    name: string,
+    { login, extraCommands }: Pick<LinuxHostArgs, "login" | "extraCommands">,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
+    // The type is part of the names by which the state knows the commands.
+    super("gpu-hosts:index:LinuxHost", name, {}, opts);
+    forgetExtraCommands(name, login, extraCommands, this);
     this.registerOutputs();
   }
 }

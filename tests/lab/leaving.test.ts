@@ -226,6 +226,49 @@ describeLab("leaving and coming back", () => {
       other.remove();
     }
   });
+
+  test("extra commands undo themselves where a machine retires, and are forgotten without a call where it is gone", async () => {
+    const site = createWorkspace();
+    site.plugin("command", "tests/lab/command");
+    const mark = "/etc/lab-extra";
+    const command = {
+      name: "mark",
+      create: `echo made > ${mark}`,
+      update: `echo again > ${mark}`,
+      delete: `rm ${mark}`,
+    };
+    const config = (change: Record<string, unknown>, commands: readonly unknown[] = [command]) =>
+      site.configure("lab", {
+        "gpuhost:hosts": { alpha: entry(change) },
+        "gpu-hosts:base": { extraCommands: { alpha: commands } },
+      });
+    const run = (...args: string[]) =>
+      site.pulumi("up", "--yes", "--skip-preview", "--stack", "lab", ...args);
+    const commands = async () =>
+      ok(await site.pulumi("stack", "--stack", "lab", "--show-urns")).match(/remote:Command::\S+/g) ?? [];
+    try {
+      await config({});
+      ok(await run());
+      expect(await alpha.exec(`cat ${mark}`)).toBe("made\n");
+      await config({ retire: true });
+      ok(await run());
+      expect(await alpha.exec(`ls ${mark} 2>/dev/null; true`)).toBe("");
+
+      await config({});
+      ok(await run());
+      await alpha.powerOff();
+      // Changed as well: nothing of it may be run on a machine that is no more.
+      await config({ retire: "gone" }, [{ ...command, create: "false" }]);
+      const gone = ok(await run());
+      expect(gone).toContain("alpha is gone: `delete` of its extra commands (mark) will not run");
+      expect(await commands()).toHaveLength(1);
+      await site.configure("lab", { "gpuhost:hosts": {} });
+      ok(await run());
+      expect(await commands()).toEqual([]);
+    } finally {
+      site.remove();
+    }
+  });
 });
 
 /** Writes a state where `pulumi stack import` finds it. */

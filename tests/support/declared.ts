@@ -10,6 +10,10 @@ export interface Declared {
   readonly secrets: readonly string[];
   /** Names of the resources it waits for. */
   readonly dependsOn: readonly string[];
+  /** The engine forgets it without a call to its provider. */
+  readonly retainOnDelete: boolean;
+  /** Inputs whose changes count for nothing. */
+  readonly ignoreChanges: readonly string[];
 }
 
 /** How the SDK marks a secret (runtime/rpc.ts); the mocks see the mark at the top of the input that holds it. */
@@ -19,18 +23,21 @@ const isSecret = (value: unknown): value is { value: unknown } =>
 
 function seenAs(type: string, name: string, marked: Record<string, unknown>): Declared {
   const entries = Object.entries(marked);
+  const options = registered.get(`${type} ${name}`);
   return {
     type,
     name,
     inputs: Object.fromEntries(entries.map(([key, value]) => [key, isSecret(value) ? value.value : value])),
     secrets: entries.filter(([, value]) => isSecret(value)).map(([key]) => key),
-    dependsOn: (dependencies.get(`${type} ${name}`) ?? []).map((urn) => urn.split("::").at(-1) ?? ""),
+    dependsOn: (options?.getDependenciesList() ?? []).map((urn) => urn.split("::").at(-1) ?? ""),
+    retainOnDelete: options?.getRetainondelete() ?? false,
+    ignoreChanges: options?.getIgnorechangesList() ?? [],
   };
 }
 
 /** Declarations of the run in progress; the mocks of a process are set once. */
 let seen: Declared[] = [];
-const dependencies = new Map<string, readonly string[]>();
+const registered = new Map<string, Registration>();
 
 await pulumi.runtime.setMocks(
   {
@@ -48,6 +55,8 @@ interface Registration {
   getType(): string;
   getName(): string;
   getDependenciesList(): string[];
+  getRetainondelete(): boolean | undefined;
+  getIgnorechangesList(): string[];
 }
 type Answer = (error: null, response: object) => void;
 interface Monitor {
@@ -57,7 +66,7 @@ interface Monitor {
 const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
 const register = monitor.registerResource.bind(monitor);
 monitor.registerResource = (request, answer) => {
-  dependencies.set(`${request.getType()} ${request.getName()}`, request.getDependenciesList());
+  registered.set(`${request.getType()} ${request.getName()}`, request);
   register(request, answer);
 };
 

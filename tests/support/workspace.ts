@@ -172,6 +172,11 @@ export function createWorkspace(program?: string) {
         if (exitCode !== 0) throw new Error(output);
       }
     },
+    /** Has the engine take a provider of the tests, by its folder from the root of the checkout. */
+    plugin(name: string, path: string): void {
+      project.plugins.providers.push({ name, path: join("..", path) });
+      writeFileSync(join(folder, "Pulumi.yaml"), stringify(project));
+    },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
