@@ -2,8 +2,14 @@ import { expect, test } from "vitest";
 import { stampedFiles } from "./model-files.ts";
 
 const hash = "a".repeat(64);
+const places = {
+  folder: "/m/x/1",
+  stamps: "/m/.verified/x/1",
+  partials: "/m/.partial/x/1",
+  units: "fetch-*",
+};
 const parse = (...lines: string[]) =>
-  stampedFiles("/m/x/1", "/m/.verified/x/1", []).parse({
+  stampedFiles(places, []).parse({
     exitCode: 0,
     stdout: `${lines.join("\n")}\n`,
     stderr: "",
@@ -14,12 +20,14 @@ test("a file is verified while size, mtime and inode are those of its stamp", ()
     `file\tsame\t5 1795254055.123456789 77\t5 1795254055.123456789 77 ${hash}`,
     `file\ttouched\t5 1795254056.000000000 77\t5 1795254055.123456789 77 ${hash}`,
     "file\tunknown\t5 1795254055.123456789 77\t",
-    `file\tgone\t\t5 1795254055.123456789 77 ${hash}`,
+    `file\tgone\t\t5 1795254055.123456789 77 ${hash}\t`,
+    "file\tcoming\t\t\t3",
   );
   expect(files.get("same")).toEqual({ size: 5, verified: { sha256: hash, untouched: true } });
   expect(files.get("touched")).toEqual({ size: 5, verified: { sha256: hash, untouched: false } });
   expect(files.get("unknown")).toEqual({ size: 5, verified: undefined });
   expect(files.get("gone")).toEqual({ size: undefined, verified: undefined });
+  expect(files.get("coming")).toEqual({ size: undefined, verified: undefined, unfinished: 3 });
 });
 
 test("generations come with their size on disk", () => {

@@ -7,6 +7,8 @@ export interface StampedFile {
   readonly size: number | undefined;
   /** Hash found when it was verified, and whether size, mtime and inode are still those of then. */
   readonly verified: { readonly sha256: string; readonly untouched: boolean } | undefined;
+  /** Bytes that are here of a file that is being fetched, or was; `undefined` if it is none. */
+  readonly unfinished: number | undefined;
 }
 
 export interface Generations {
@@ -15,35 +17,51 @@ export interface Generations {
   readonly generations: ReadonlyMap<string, number>;
 }
 
+/** Where {@link stampedFiles} looks. */
+export interface StampedPlaces {
+  /** Of this generation; its neighbours are the others. */
+  readonly folder: string;
+  /** Folder of the stamps, with the same names in it. */
+  readonly stamps: string;
+  /** Folder of the files that are not complete, with the same names in it. */
+  readonly partials: string;
+  /** Shell pattern for the units that fetch them. */
+  readonly units: string;
+}
+
 /**
  * Files of one generation and their stamps, and which generations there are. Nothing is hashed: a model of 40 GB would
- * take minutes. A stamp is `<size> <mtime> <inode> <sha256>`.
- * @param folder of this generation; its neighbours are the others
- * @param stamps folder of the stamps, with the same names in it
+ * take minutes. A stamp is `<size> <mtime> <inode> <sha256>`. Of a file that is not there, what is here of it; while it is
+ * being fetched that may be nothing yet.
  */
 export const stampedFiles = (
-  folder: string,
-  stamps: string,
+  { folder, stamps, partials, units }: StampedPlaces,
   names: readonly string[],
 ): Fact<Generations> => ({
   name: `model files in ${folder}`,
-  command: sh`for f in ${names}; do printf 'file\\t%s\\t%s\\t%s\\n' "$f" "$(stat -c '%s %.9Y %i' -- ${folder}/"$f" 2>/dev/null)" "$(cat -- ${stamps}/"$f" 2>/dev/null)"; done
-for g in ${folder.replace(/\/[^/]+$/, "")}/*/; do [ -d "$g" ] && printf 'generation\\t%s\\t%s\\n' "$(basename -- "$g")" "$(du -sB1 -- "$g" | cut -f1)"; done; true`,
+  command: sh`begun=
+for u in /run/systemd/transient/${{ text: units }}.service; do [ ! -e "$u" ] || begun=0; done
+for f in ${names}; do
+  now=$(stat -c '%s %.9Y %i' -- ${folder}/"$f" 2>/dev/null) && part= || part=$(stat -c %s -- ${partials}/"$f" 2>/dev/null || echo $begun)
+  printf 'file\t%s\t%s\t%s\t%s\n' "$f" "$now" "$(cat -- ${stamps}/"$f" 2>/dev/null)" "$part"
+done
+for g in ${folder.replace(/\/[^/]+$/, "")}/*/; do [ -d "$g" ] && printf 'generation\t%s\t%s\n' "$(basename -- "$g")" "$(du -sB1 -- "$g" | cut -f1)"; done; true`,
   parse: ({ stdout }) => {
     const files = new Map<string, StampedFile>();
     const generations = new Map<string, number>();
     for (const line of stdout.split("\n")) {
-      const [kind, name = "", third = "", stamp = ""] = line.split("\t");
+      const [kind, name = "", third = "", stamp = "", part = ""] = line.split("\t");
       if (kind === "generation") generations.set(name, Number(third));
-      if (kind === "file") files.set(name, stampedFile(third, stamp));
+      if (kind === "file") files.set(name, stampedFile(third, stamp, part));
     }
     return { files, generations };
   },
 });
 
-function stampedFile(now: string, stamp: string): StampedFile {
-  if (now === "") return { size: undefined, verified: undefined };
+function stampedFile(now: string, stamp: string, part: string): StampedFile {
+  const unfinished = part === "" ? undefined : Number(part);
+  if (now === "") return { size: undefined, verified: undefined, unfinished };
   const [, then, sha256] = /^(.*) ([0-9a-f]{64})$/.exec(stamp) ?? [];
   const verified = sha256 === undefined ? undefined : { sha256, untouched: then === now };
-  return { size: Number(now.split(" ")[0]), verified };
+  return { size: Number(now.split(" ")[0]), verified, unfinished };
 }

@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { pathText } from "#provider/compare.ts";
+import { converge } from "#provider/converge.ts";
 import type { Config } from "#provider/resource.ts";
 import { modelFiles } from "#provider/resources/model-files/model-files.ts";
 import { type Life, startLife } from "#tests/support/life.ts";
+import { actingOn } from "#tests/support/machine.ts";
 import { describeLab } from "./describe-lab.ts";
 import { type Hub, memberToken, startHub } from "./hub.ts";
 
@@ -152,6 +154,35 @@ describeLab("ModelFiles", () => {
     await up(wantOf(revision));
     expect(downloads()).toHaveLength(1);
     expect(await broken).toContain("connection");
+  });
+
+  test("Ctrl-C leaves the work to itself; the removal of what it was for ends it, and nothing of it stays", async () => {
+    hub.fail({ file: "w.gguf", kind: "hold" });
+    const want = wantOf(revision);
+    const brake = new AbortController();
+    const subject = {
+      definition: modelFiles,
+      claimant: { stack: "lab/test", urn: "urn:pulumi:test::lab::ModelFiles::it" },
+      want: modelFiles.inputs.parse(want),
+    };
+    const detached = converge(subject, {
+      ...actingOn(life.machine, [], brake.signal),
+      report: async (line) => {
+        if (line === "w.gguf: 3.0 MB of 6.0 MB") brake.abort();
+      },
+    });
+    await expect(detached).rejects.toThrow("detached by Ctrl-C: gpu-hosts-model-lab-model-");
+    const units = () => on("systemctl list-units --plain --no-legend 'gpu-hosts-model-*'");
+    expect(await units()).toContain("running");
+    expect((await drift(want)).join("\n")).toMatch(
+      /^files\["w\.gguf"\]: unfinished \(\d{7} bytes\)\nfiles\["config\.json"\]: unfinished \(0 bytes\)$/,
+    );
+
+    await life.down(modelFiles, want);
+    expect(await units()).toBe("");
+    expect(await on("find /var/lib/gpu-hosts/models -mindepth 1; ls /var/lib/gpu-hosts/owners")).toBe("");
+    expect(await life.observe(modelFiles, want)).toBeUndefined();
+    hub.release();
   });
 
   test("a dropped file stays, with purge it goes; the old generation goes with its resource only then", async () => {

@@ -3,8 +3,8 @@ import { stampedFiles } from "#facts/model-files.ts";
 import { compare, pathText } from "#provider/compare.ts";
 import type { LongStep, Step } from "#provider/step.ts";
 import { fakeHost } from "#transport/fake.ts";
-import { modelFiles } from "./model-files.ts";
-import { modelFile, modelFolder, stampsFolder } from "./places.ts";
+import { lookedAt, modelFiles } from "./model-files.ts";
+import { modelFile, partialFolder } from "./places.ts";
 
 const hash = (digit: string) => digit.repeat(64);
 const inputs = {
@@ -17,7 +17,7 @@ const nothingBefore = { last: want, before: () => undefined };
 
 const host = (lines: readonly string[]) =>
   fakeHost({
-    [stampedFiles(modelFolder(want), stampsFolder(want), Object.keys(want.files)).command.text]: lines
+    [stampedFiles(lookedAt(want), Object.keys(want.files)).command.text]: lines
       .map((line) => `${line}\n`)
       .join(""),
   });
@@ -57,6 +57,18 @@ test("no file at all is absent", async () => {
   expect(
     await modelFiles.observe(host(["file\tw.gguf\t\t", "file\tsub/c.json\t\t"]), want, undefined),
   ).toBeUndefined();
+});
+
+test("what was begun says so where its hash would stand, and goes with its resource; what is complete stays", async () => {
+  const seen = await modelFiles.observe(host([verified[0] ?? "", "file\tsub/c.json\t\t\t4"]), want, want);
+  expect(compare(modelFiles, want, seen?.config).map(({ path, have }) => [pathText(path), have])).toEqual([
+    ['files["sub/c.json"]', "unfinished (4 bytes)"],
+  ]);
+  const steps = [...modelFiles.remove(seen ?? { config: {} }, nothingBefore)];
+  const texts = steps.map((step) => (step.kind === "run" ? step.command.text : step.kind));
+  expect(texts[0]).toContain(`systemctl stop '${lookedAt(want).units}.service'`);
+  expect(texts[1]).toContain(`rm -f -- ${partialFolder(want)}/sub/c.json\n`);
+  expect(texts).toHaveLength(2);
 });
 
 test("the token travels on stdin and another one does not begin the work anew", () => {

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { type StampedFile, stampedFiles } from "#facts/model-files.ts";
+import { type StampedFile, type StampedPlaces, stampedFiles } from "#facts/model-files.ts";
 import { HostResource, type ResourceArgs } from "#provider/client.ts";
 import { defineResource } from "#provider/resource.ts";
-import { long, run, type Step } from "#provider/step.ts";
+import { long, longUnits, run, type Step, stopLong } from "#provider/step.ts";
 import { sh } from "#transport/command.ts";
 import { modelScript, type Wanted } from "./fetch.ts";
 import { MODELS, modelFile, modelFolder, partialFolder, stampsFolder } from "./places.ts";
@@ -65,19 +65,26 @@ function urlsOf({ source, name, revision }: Want, file: string): string[] {
   return [source.url, ...source.mirrors].map((folder) => `${folder.replace(/\/+$/, "")}/${path}`);
 }
 
+/** Begins what stands in the place of the hash of a file that is not complete. */
+const UNFINISHED = "unfinished";
+
 /** What stands in the place of a hash when a file is not known to have one; `undefined`: there is no file. */
-function seenHash({ size, verified }: StampedFile | undefined = { size: undefined, verified: undefined }) {
+function seenHash(file: StampedFile | undefined): string | undefined {
+  const { size, verified, unfinished } = file ?? {};
+  if (unfinished !== undefined) return `${UNFINISHED} (${unfinished} bytes)`;
   if (size === undefined) return undefined;
   if (verified?.untouched) return verified.sha256;
   return `${verified ? "changed after it was verified" : "not verified"} (${size} bytes)`;
 }
 
+const isUnfinished = (hash: unknown) => typeof hash === "string" && hash.startsWith(UNFINISHED);
+
 /**
  * Files of one model at one revision, each with the hash it must have. Fetched in the background of the host, so that
  * neither a lost connection nor Ctrl-C loses what is there; an unfinished file is resumed.
  *
- * Another revision is fetched beside the old one before anything moves to it. Files outlive this resource unless `purge`;
- * other generations are listed in `status`.
+ * Another revision is fetched beside the old one before anything moves to it. Files outlive this resource unless `purge`,
+ * what is not complete goes with it; other generations are listed in `status`.
  */
 export const modelFiles = defineResource({
   type: "ModelFiles",
@@ -100,7 +107,7 @@ export const modelFiles = defineResource({
     const names = [
       ...new Set([...Object.keys(want.files), ...Object.keys((want.purge && last?.files) || {})]),
     ];
-    const seen = await host.ask(stampedFiles(modelFolder(want), stampsFolder(want), names));
+    const seen = await host.ask(stampedFiles(lookedAt(want), names));
     const hashes = names.map((name) => [name, seenHash(seen.files.get(name))] as const);
     const files = Object.fromEntries(
       hashes.filter((entry): entry is [string, string] => entry[1] !== undefined),
@@ -116,7 +123,7 @@ export const modelFiles = defineResource({
       .map(([file, hash]) => ({ file, sha256: hash, urls: urlsOf(want, file) }));
     if (downloads.length > 0) {
       yield long({
-        name: `model-${slug(want)}`,
+        name: workName(want),
         key: { directory: want.directory, downloads },
         script: modelScript(want, downloads),
         timeoutSeconds: 24 * 3600,
@@ -129,29 +136,61 @@ export const modelFiles = defineResource({
 
   *remove({ config }, { last, before }) {
     const want = { ...last, ...config } as Want;
+    const begun = Object.entries(config.files ?? {}).filter(([, hash]) => isUnfinished(hash));
+    yield* abandon(
+      want,
+      begun.map(([file]) => file),
+    );
     if (last?.purge ?? config.purge) yield* purge(want, Object.keys(config.files ?? {}), before);
   },
 });
 
+/** Where the files of a model are looked for, and the work that brings them. */
+export const lookedAt = (want: Want): StampedPlaces => ({
+  folder: modelFolder(want),
+  stamps: stampsFolder(want),
+  partials: partialFolder(want),
+  units: longUnits(workName(want)),
+});
+
 /**
- * Two models never share it, nor two choices of files of one, which would stop each other's work; another revision of the
+ * Name of the background work. Two models never share it, nor two choices of files of one, which would stop each other's work; another revision of the
  * same files does. A person can tell which it is.
  */
-function slug({ name, directory, files }: Want): string {
+function workName({ name, directory, files }: Want): string {
   const all = JSON.stringify([directory, name, ...Object.keys(files).sort()]);
   const hash = createHash("sha256").update(all).digest("hex").slice(0, 8);
-  return `${name.replaceAll(/[^\w]+/g, "-").slice(0, 60)}-${hash}`;
+  return `model-${name.replaceAll(/[^\w]+/g, "-").slice(0, 60)}-${hash}`;
 }
 
-/** Deletes files that were not there before us, their stamps, and the folders that are empty then. */
+/** Ends the work on files that are not complete, which Ctrl-C left to itself, and deletes what is here of them. */
+function* abandon(want: Want, files: readonly string[]): Generator<Step> {
+  if (files.length === 0) return;
+  yield stopLong(workName(want));
+  yield* deletion(
+    want,
+    files.map((file) => `${partialFolder(want)}/${file}`),
+  );
+}
+
+/** Deletes files that were not there before us, and their stamps. */
 function* purge(want: Want, files: readonly string[], before: (item: string) => unknown): Generator<Step> {
-  const ours = files.filter((file) => before(`model ${modelFile(want, file)}`) === undefined);
-  if (ours.length === 0) return;
-  const folders = [modelFolder(want), stampsFolder(want), partialFolder(want)];
-  const all = folders.flatMap((folder) => ours.map((file) => `${folder}/${file}`));
+  const was = (file: string) => before(`model ${modelFile(want, file)}`);
+  const ours = files.filter((file) => was(file) === undefined || isUnfinished(was(file)));
+  yield* deletion(
+    want,
+    foldersOf(want).flatMap((folder) => ours.map((file) => `${folder}/${file}`)),
+  );
+}
+
+const foldersOf = (want: Want) => [modelFolder(want), stampsFolder(want), partialFolder(want)];
+
+/** Deletes files of a model and the folders that are empty then. */
+function* deletion(want: Want, all: readonly string[]): Generator<Step> {
+  if (all.length === 0) return;
   const tops = ["", ".verified/", ".partial/"].map((kind) => `${kind}${want.name}`);
   yield run(sh`rm -f -- ${all}
-for d in ${folders}; do [ ! -d "$d" ] || find "$d" -depth -type d -empty -delete; done
+for d in ${foldersOf(want)}; do [ ! -d "$d" ] || find "$d" -depth -type d -empty -delete; done
 cd ${want.directory} && for d in ${tops}; do rmdir -p --ignore-fail-on-non-empty -- "$d" 2>/dev/null; done; true`);
 }
 
