@@ -49,6 +49,33 @@ test("where dash says no more than I/O error, what it comes from is looked up", 
   expect((await causeOf("sh: 5: printf: printf: I/O error", hostWith()))?.found[0]).toContain("read-only");
 });
 
+/** A host that answers each fact by its name. */
+const systemOf = (answers: Record<string, string>) =>
+  ({
+    ask: async (fact) => fact.parse({ exitCode: 0, stdout: answers[fact.name] ?? "", stderr: "" }),
+  }) as Pick<Host, "ask"> as Host;
+const bookworm = systemOf({
+  "os-release": 'ID=debian\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
+  getconf: "glibc 2.36\n",
+});
+
+test.each([
+  [
+    "x: /lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.38' not found (required by x)\nx: /lib/libstdc++.so.6: version `GLIBCXX_3.4.32' not found (required by x)",
+    "it was built for a newer system: it needs GLIBC_2.38, GLIBCXX_3.4.32; Debian GNU/Linux 12 (bookworm) has glibc 2.36",
+    /`source` compiles it here/,
+  ],
+  [
+    "x: error while loading shared libraries: libgomp.so.1: cannot open shared object file: No such file or directory",
+    "Debian GNU/Linux 12 (bookworm) here does not have libgomp.so.1, which it needs",
+    /install the package that has it/,
+  ],
+])("%s: what the program needs and the system has", async (said, found, hint) => {
+  const cause = await causeOf(said, bookworm);
+  expect(cause?.found).toEqual([found]);
+  expect(cause?.hint).toMatch(hint);
+});
+
 test("another failure asks the host nothing, and a healthy host is not blamed", async () => {
   const host = hostWith();
   expect(await causeOf("E: Unable to locate package htpo", host)).toBeUndefined();

@@ -1,4 +1,6 @@
 import { type FileSystem, fileSystems } from "#facts/file-systems.ts";
+import { libc } from "#facts/libc.ts";
+import { osRelease } from "#facts/os-release.ts";
 import type { Host } from "#transport/host.ts";
 
 /** What a failure of some step comes from, and its cure. */
@@ -67,13 +69,44 @@ function fullCause(seen: readonly FileSystem[]): Cause | undefined {
   };
 }
 
+/** What the dynamic linker says of a program that is built for a newer system. */
+const newerWords = /version `?'?((?:GLIBC|GLIBCXX|CXXABI|GOMP|OPENSSL)_[\d.]+)' not found/g;
+/** … and of one whose library is not there. */
+const missingWords = /error while loading shared libraries: (\S+): cannot open shared object file/g;
+
+const all = (text: string, words: RegExp) => [
+  ...new Set([...text.matchAll(words)].flatMap(([, found]) => (found === undefined ? [] : [found]))),
+];
+
+/** A program that does not start on this system at all. */
+async function loaderCause(text: string, host: Host): Promise<Cause | undefined> {
+  const [newer, missing] = [all(text, newerWords), all(text, missingWords)];
+  if (newer.length === 0 && missing.length === 0) return undefined;
+  const [system, here] = await Promise.all([host.ask(osRelease), host.ask(libc)]);
+  if (newer.length > 0)
+    return {
+      found: [`it was built for a newer system: it needs ${newer.join(", ")}; ${system.name} has ${here}`],
+      hint:
+        "take programs that were built for this system: of a service, another `build` (`source` compiles it here, `packages` are the\n" +
+        "distribution's, another `release` may be older); or bring the machine to a newer system. Then run `up` again",
+    };
+  return {
+    found: [`${system.name} here does not have ${missing.join(", ")}, which it needs`],
+    hint: "install the package that has it (base.packages; `apt-file search` finds its name). Then run `up` again",
+  };
+}
+
 /**
- * Looks at the machine for what the words of a failure point to: a file system that is read-only or full. `undefined` where
- * they point to nothing of the kind, or where it is not so.
+ * Looks at the machine for what the words of a failure point to: a file system that is read-only or full, a program that was
+ * built for another system. `undefined` where they point to nothing of the kind, or where it is not so.
  *
  * @param path the path that the step is about, if it is about one
  */
 export async function causeOf(text: string, host: Host, path?: string): Promise<Cause | undefined> {
+  return (await fileSystemCause(text, host, path)) ?? (await loaderCause(text, host));
+}
+
+async function fileSystemCause(text: string, host: Host, path?: string): Promise<Cause | undefined> {
   const vague = vagueWords.test(text);
   const readOnly = vague || readOnlyWords.test(text);
   const full = vague || fullWords.test(text);

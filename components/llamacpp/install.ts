@@ -37,6 +37,7 @@ interface Wanted {
   readonly project: string;
 }
 
+type Options = pulumi.CustomResourceOptions & { readonly dependsOn: readonly pulumi.Resource[] };
 type OfRelease = Extract<Build, { way: "release" }>;
 type OfSource = Extract<Build, { way: "source" }>;
 
@@ -64,22 +65,25 @@ function archivesOn(build: OfRelease, host: ServingHost, variant: Variant): Arch
 function declareRelease(
   build: OfRelease,
   { service, prefix, host, witness, project }: Wanted,
-  opts: pulumi.CustomResourceOptions,
+  opts: Options,
 ): Installed {
   const at = { host: host.name, witness };
   const variant = chosen(build, host);
   const archives = archivesOn(build, host, variant);
-  const fetched = (suffix: string, name: string, file: string) => {
+  const libraries = new AptPackages(`${prefix}-libraries`, { ...at, packages: librariesOf(variant) }, opts);
+  const fetched = (suffix: string, name: string, file: string, trial?: string[]) => {
     const sha256 = build.archives[file] ?? "";
     const url = releaseUrl(project, build.tag, file);
-    const args = { ...at, name, url, sha256, unpack: { strip: 1 } };
+    const args = { ...at, name, url, sha256, unpack: { strip: 1 }, ...(trial ? { trial } : {}) };
+    const after = { ...opts, dependsOn: [...opts.dependsOn, ...(trial ? [libraries] : [])] };
     return {
-      resource: new Download(`${prefix}-${suffix}`, args, opts),
+      resource: new Download(`${prefix}-${suffix}`, args, after),
       folder: downloadFolder({ name, sha256 }),
     };
   };
-  const libraries = new AptPackages(`${prefix}-libraries`, { ...at, packages: librariesOf(variant) }, opts);
-  const programs = fetched("build", `llama.cpp-${service}`, archives.programs);
+  // A release is built on one system and meets others: what it misses there is told before a unit would crash for it.
+  const trial = ["llama-server", "--version"];
+  const programs = fetched("build", `llama.cpp-${service}`, archives.programs, trial);
   const runtime = archives.runtime
     ? fetched("cuda", `llama.cpp.cuda-${service}`, archives.runtime)
     : undefined;
@@ -115,7 +119,7 @@ function cmakeFlags(build: OfSource, backend: string): string[] {
 function declareSource(
   build: OfSource,
   { service, prefix, host, witness, project }: Wanted,
-  opts: pulumi.CustomResourceOptions,
+  opts: Options,
 ): Installed {
   const [backend = ""] = chosen(build, host).split("-");
   const at = { host: host.name, witness };
@@ -140,7 +144,7 @@ function declareSource(
 }
 
 /** Puts a build of llama.cpp on one machine. Only packages replace the build that runs; the others are made beside it. */
-export function declareBuild(build: Build, wanted: Wanted, opts: pulumi.CustomResourceOptions): Installed {
+export function declareBuild(build: Build, wanted: Wanted, opts: Options): Installed {
   switch (build.way) {
     case "packages": {
       const { prefix, host, witness } = wanted;

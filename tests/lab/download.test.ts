@@ -24,7 +24,11 @@ function archive(members: Readonly<Record<string, string>>, ...args: string[]): 
   for (const [path, content] of Object.entries(members)) {
     mkdirSync(join(folder, dirname(path)), { recursive: true });
     if (content.startsWith("-> ")) symlinkSync(content.slice(3), join(folder, path));
-    else writeFileSync(join(folder, path), content, { mode: path.includes("bin/") ? 0o755 : 0o644 });
+    else
+      writeFileSync(join(folder, path), content, {
+        encoding: "latin1",
+        mode: path.includes("bin/") ? 0o755 : 0o644,
+      });
   }
   const file = `${folder}.tar.gz`;
   execFileSync("tar", ["-czf", file, "-C", folder, ...args, ...Object.keys(members)], { stdio: "pipe" });
@@ -261,6 +265,46 @@ describeLab("Download", () => {
     await life.down(download, want);
     expect(await left()).toBe("");
   });
+
+  /** The host's own /bin/true, which the dynamic linker finds to need something that the host does not have. */
+  async function lacking(from: RegExp, to: string): Promise<Buffer> {
+    const program = Buffer.from(await on("base64 --wrap=0 /bin/true"), "base64").toString("latin1");
+    expect(program).toMatch(from);
+    return Buffer.from(program.replace(from, to), "latin1");
+  }
+
+  test.each([
+    [
+      "a newer system",
+      /GLIBC_2\.34/,
+      "GLIBC_2.99",
+      /it needs GLIBC_2\.99; Debian GNU\/Linux 12 .* has glibc 2\.36/,
+    ],
+    [
+      "a library",
+      /libc\.so\.6/,
+      "liby.so.6",
+      /Debian GNU\/Linux 12 .* does not have liby\.so\.6, which it needs/,
+    ],
+  ])(
+    "a program that needs %s is told before it is put in place, and is tried as nobody",
+    async (_, from, to, found) => {
+      await on("mkdir -p /var/lib/gpu-hosts && chmod 755 /var/lib/gpu-hosts");
+      const bytes = (content: Buffer) => content.toString("latin1");
+      const trial = { unpack: { strip: 1 }, trial: ["bin/tool", "--version"] };
+      const bad = wantOf("bad.tar.gz", archive({ "tool/bin/tool": bytes(await lacking(from, to)) }), trial);
+      const refused = await message(up(bad));
+      expect(refused).toContain("bad.tar.gz: bin/tool does not run on this machine (exit code");
+      expect(refused).toMatch(found);
+      expect(refused).toMatch(/run `up` again$/);
+      expect(await on(`ls -d ${downloadFolder(bad)} 2>/dev/null || true`)).toBe("");
+
+      const script = "#!/bin/sh\n[ $(id -u) = 65534 ] && [ ! -w /etc/passwd ] && [ $1 = --version ]\n";
+      const good = wantOf("good.tar.gz", archive({ "tool/bin/tool": script }), trial);
+      await up(good, bad);
+      await life.down(download, good);
+    },
+  );
 
   test("a refused archive does not stay as the previous generation of the right one", async () => {
     const bad = wantOf("bad.tar.gz", archive({ "a/passwd": "-> /etc/passwd" }), { unpack: {} });

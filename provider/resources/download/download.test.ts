@@ -167,6 +167,8 @@ test.each([
   [{ unpack: { strip: -1 } }, "unpack.strip"],
   [{ unpack: { strip: 1, into: "/x" } }, "unpack"],
   [{ directory: "/var/../x" }, "directory"],
+  [{ trial: [] }, "trial"],
+  [{ url: "https://x.test/a.bin", unpack: undefined, trial: ["a.bin"] }, "trial"],
   [{ mode: "644" }, "mode"],
 ])("%j is refused", (more, path) => {
   const { error } = download.inputs.safeParse({ ...inputs, ...more });

@@ -42,6 +42,13 @@ const inputs = z
       })
       .optional()
       .describe("Unpack the file, a tar archive (gz, xz, zst), into the folder."),
+    trial: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe(
+        "Program below the folder, and its arguments. Run without rights before what was unpacked is put in place; it must end well.",
+      ),
     owner: z
       .string()
       .regex(/^[\w.-]+:[\w.-]+$/, "needs user and group, such as root:root")
@@ -61,6 +68,10 @@ const inputs = z
   .refine(({ unpack, url }) => !unpack || !/\.(zip|7z|rar|deb|rpm)$/i.test(safeFileName(url)), {
     path: ["url"],
     message: "is no tar archive, and others are not unpacked",
+  })
+  .refine(({ unpack, trial }) => !trial || unpack, {
+    path: ["trial"],
+    message: "is for what is unpacked",
   });
 type Want = z.output<typeof inputs>;
 
@@ -168,7 +179,7 @@ function seenConfig(want: Want, { record, differences }: Downloaded): Seen {
  */
 export const download = defineResource({
   type: "Download",
-  version: 1,
+  version: 2,
   inputs,
   identity: ["name", "sha256", "directory"],
   deleteBeforeReplace: false,

@@ -11,6 +11,7 @@ export interface Artifact {
   readonly mirrors: readonly string[];
   readonly sha256: string;
   readonly unpack?: { readonly strip: number } | undefined;
+  readonly trial?: readonly string[] | undefined;
   readonly owner: string;
   readonly mode: string;
 }
@@ -33,6 +34,15 @@ find "$staging/tree" -type l -printf '%l\\n' | grep '^/' > ./outside
 find "$staging/tree" -type l -print0 | xargs -0 -r realpath -m -- | awk -v top="$(realpath -- "$staging")/tree" '$0 != top && index($0, top "/") != 1' >> ./outside
 [ ! -s ./outside ] || fail "$label holds links that lead out of it; nothing was put in place:
 $(head -n 3 ./outside)"`;
+
+// As nobody: this is the vendor's program, which the machine has not met before.
+const tried = ([
+  program = "",
+  ...args
+]: readonly string[]): Command => sh`echo "$label: trying" ${program} ${args}
+(cd / && exec setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs timeout 60 "$staging/tree/"${program} ${args}) > ./trial 2>&1 ||
+  fail "$label:" ${program} "does not run on this machine (exit code $?); nothing was put in place
+$(tail -n 5 ./trial)"`;
 
 /** Programs that tar calls, by the end of an archive's name, and the Debian packages that have them. */
 const helpers: readonly (readonly [RegExp, string, string])[] = [
@@ -83,6 +93,7 @@ ${before}`,
     ...(it.unpack ? { alsoNeeded: sh`\${total0:-0} * ${unpackedFactor}` } : {}),
     after: () => sh`${fetched}
 chown -hR ${it.owner} -- "$staging/tree" && chmod 0755 -- "$staging/tree" || exit 1
+${it.trial ? tried(it.trial) : sh`:`}
 mkdir -p -- "$(dirname -- "$folder")" "$(dirname -- "$record")" || exit 1
 { printf '%s\\n' ${record} && cd "$staging/tree" && ${listing}; } > "$staging/record" || exit 1
 cd / && rm -rf -- "$staging/old"

@@ -1,0 +1,9 @@
+import { sh } from "#transport/command.ts";
+import type { Fact } from "#transport/host.ts";
+
+/** The system's C library by name and version: `glibc 2.36`. One that does not tell is another one. */
+export const libc: Fact<string> = {
+  name: "getconf",
+  command: sh`getconf GNU_LIBC_VERSION 2>/dev/null; exit 0`,
+  parse: ({ stdout }) => stdout.trim() || "no glibc",
+};
