@@ -20,11 +20,14 @@ function pretend(text: string): void {
   writeFileSync(join(pulumiFolder(home), "pulumi"), `#!${process.execPath}\n${text}`, { mode: 0o755 });
 }
 
-/** A process in a group of its own that runs `up` without a terminal. */
-function start() {
+/**
+ * A process in a group of its own that runs `up` without a terminal. On a machine with much to do a second may pass between
+ * two signals that are sent at once, so what counts as an echo there is given.
+ */
+function start(echo = 60_000) {
   const module = join(import.meta.dirname, "pulumi.ts");
   const text = `import { pulumiInTerminal } from ${JSON.stringify(module)};
-    process.exitCode = await pulumiInTerminal({ folder: ${JSON.stringify(home)}, env: {} }, ["up"]);`;
+    process.exitCode = await pulumiInTerminal({ folder: ${JSON.stringify(home)}, env: {} }, ["up"], ${echo});`;
   return spawn(process.execPath, ["--input-type=module", "-e", text], {
     cwd: join(import.meta.dirname, ".."),
     detached: true,
@@ -48,6 +51,24 @@ test("Ctrl-C sent to the whole group, and once more by npm, reaches the CLI once
   child.kill("SIGINT");
   const [code] = await once(child, "exit");
   expect(code).toBe(41);
+});
+
+test("a second Ctrl-C after that time reaches the CLI as well", async () => {
+  pretend(`let seen = 0;
+    process.on("SIGINT", () => {
+      seen += 1;
+      if (seen === 2) process.exit(40 + seen);
+      console.log("seen");
+    });
+    setInterval(() => undefined, 1000);
+    console.log("started");`);
+  const child = start(0);
+  await once(child.stdout, "data");
+  child.kill("SIGINT");
+  await once(child.stdout, "data");
+  child.kill("SIGINT");
+  const [code] = await once(child, "exit");
+  expect(code).toBe(42);
 });
 
 test("a CLI that was killed gives the exit code a shell would give", async () => {

@@ -107,15 +107,21 @@ export function tryPulumi(
   return promise;
 }
 
-/** A second signal within this time is npm's copy of the first; two would make the CLI drop its work. */
-const ECHO_MS = 1_000;
+/** Two signals would make the CLI drop its work, and npm sends a copy of each. */
+const echoMilliseconds = 1_000;
 
 /**
  * Runs the CLI in the operator's terminal and resolves with its exit code (128 and the signal's number if one ended it).
  * Ctrl-C reaches the CLI exactly once: on a terminal the kernel brings it there, elsewhere we do, and the CLI then has a
  * process group of its own. Either way this process waits for its end.
+ *
+ * @param echo milliseconds within which a second signal is npm's copy of the first
  */
-export function pulumiInTerminal(project: Project, args: readonly string[]): Promise<number> {
+export function pulumiInTerminal(
+  project: Project,
+  args: readonly string[],
+  echo = echoMilliseconds,
+): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const terminal = process.stdin.isTTY === true;
   const child = spawn(program(), ["--cwd", project.folder, ...args], {
@@ -123,13 +129,15 @@ export function pulumiInTerminal(project: Project, args: readonly string[]): Pro
     stdio: "inherit",
     detached: !terminal && process.platform !== "win32",
   });
-  let last = 0;
+  let last = Number.NEGATIVE_INFINITY;
   const forward = (signal: NodeJS.Signals) => {
     if (terminal && signal === "SIGINT") return;
-    const echo = Date.now() - last < ECHO_MS;
-    last = Date.now();
+    // A clock that nobody sets.
+    const now = performance.now();
+    const isEcho = now - last < echo;
+    last = now;
     // The CLI stops in good order at SIGINT only.
-    if (!echo) child.kill("SIGINT");
+    if (!isEcho) child.kill("SIGINT");
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const signal of signals) process.on(signal, forward);
