@@ -48,7 +48,16 @@ interface Responses {
 const struct = (value: unknown) => structproto.Struct.fromJavaScript(value as never);
 const plain = (value: { toJavaScript(): unknown } | undefined) => (value?.toJavaScript() ?? {}) as Plain;
 
+/** What this side says of a header that is larger than Node's HTTP/2 takes. */
+const tooLarge = "triggered by internal client error: Protocol error";
+
 function decode(error: grpc.ServiceError): ProviderError {
+  if (error.details.includes(tooLarge)) {
+    const why =
+      "what a failed resource has reached travels in a header, and Node's HTTP/2 takes none above 64 kB. " +
+      "The real engine does: test it with that, as tests/lab/large-state.test.ts does";
+    return new Error(`${error.details}: ${why}`);
+  }
   const result = new Error(error.details) as Error & { initFailed?: unknown };
   const [bytes] = error.metadata.get("grpc-status-details-bin");
   if (bytes instanceof Buffer) {
