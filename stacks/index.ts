@@ -1,3 +1,4 @@
+import "./load-sdk.ts";
 import * as pulumi from "@pulumi/pulumi";
 import { LinuxGuest, LinuxHost } from "#components/linux-host/linux-host.ts";
 import { Llamacpp } from "#components/llamacpp/llamacpp.ts";
