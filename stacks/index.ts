@@ -76,9 +76,6 @@ function declareServices({ services, mirrors }: Configuration, hosts: Record<str
   return { services: served, ...keys };
 }
 
-// To each resource that failed the SDK adds an error with a stack trace of its own, which hides what the provider said.
-if (pulumi.runtime.hasEngine() && !process.env.DEBUG) Error.stackTraceLimit = 0;
-
 const configuration = readConfiguration();
 const outputs = declareServices(configuration, declareHosts(configuration));
 // Awaited, or the program might end before the engine has the line.
