@@ -25,10 +25,10 @@ function masked(changes: readonly Change[], secretPaths: readonly Path[]) {
 }
 
 /**
- * What on the host stands in the way, as lines. What gpu-hosts itself made there may be moved or removed by the very run that
- * is previewed, which nobody knows here.
+ * What on the host stands in the way, as lines. What this stack itself made there may be moved or removed by the very run that
+ * is previewed, yet the engine removes last.
  */
-async function obstacles({ definition, want }: Subject, host: Host): Promise<string[]> {
+async function obstacles({ definition, claimant, want }: Subject, host: Host): Promise<string[]> {
   const found = (await definition.obstacles?.(host, want)) ?? [];
   const owners = await readOwners(
     host,
@@ -37,7 +37,9 @@ async function obstacles({ definition, want }: Subject, host: Host): Promise<str
   return found.map(({ what, cure, item }) => {
     const [owner] = owners.get(item)?.owners ?? [];
     if (!owner) return `${what}; ${cure}`;
-    return `${what}, which is of stack ${owner.stack} (${owner.urn}): right if this run moves or removes that, else one of the two needs another port`;
+    return owner.stack === claimant.stack
+      ? `${what}, which is of this stack (${owner.urn}): move or remove that with an \`up\` of its own first, or change one of the two`
+      : `${what}, which is of stack ${owner.stack} (${owner.urn}): change one of the two`;
   });
 }
 

@@ -41,7 +41,7 @@ export interface Obstacle {
   readonly what: string;
   /** What the operator does about it, if it is nothing of gpu-hosts. */
   readonly cure: string;
-  /** Item of the owners record that it may be: what another resource made, the same run may well move or remove. */
+  /** Item of the owners record that it may be: then another resource made it. */
   readonly item: string;
 }
 

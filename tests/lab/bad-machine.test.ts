@@ -193,12 +193,15 @@ while (my $client = $port->accept) {
     }
     expect(await runs.previewed(run)).toBe("");
 
-    const ours = { ...run, stack: "other", inputs: { ...run.inputs, name: "lab-older.service" } };
-    await runs.meanwhile(ours, async () => {
+    const older = { ...run, inputs: { ...run.inputs, name: "lab-older.service" } };
+    await runs.meanwhile(older, async () => {
       expect(await runs.previewed(run)).toMatch(
-        /\(pid \d+, lab-older\.service, .* which is of stack gpu-hosts\/other \(urn:.*\): right if this run moves or removes that/,
+        /\(pid \d+, lab-older\.service, .* which is of this stack \(urn:.*\): move or remove that with an `up` of its own first/,
       );
-      expect(await runs.previewed(ours), "its own port").toBe("");
+      expect(await runs.previewed(older), "its own port").toBe("");
+    });
+    await runs.meanwhile({ ...older, stack: "other" }, async () => {
+      expect(await runs.previewed(run)).toMatch(/ which is of stack gpu-hosts\/other \(urn:.*\): change one/);
     });
   });
 

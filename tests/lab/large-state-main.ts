@@ -1,3 +1,4 @@
+import "#stacks/load-sdk.ts";
 import { Files } from "#provider/resources/files/files.ts";
 
 // A file that makes a large state, and one that cannot be written where the test does not let it.
