@@ -60,7 +60,7 @@ export async function fetchCertificate(
     if (!signal.aborted) reasonIn(answer);
     if (signal.aborted || answer.failure?.signal) throw new NotYet("ssh-keyscan was ended");
     // The server's part of the key exchange follows its greeting, and names what it has.
-    if (!/^SSH-.*\n[\s\S]/m.test(heard()))
+    if (!/^SSH-[^\n]*\n[\s\S]/m.test(heard()))
       throw broken instanceof NotYet ? broken : new NotYet(broken?.message ?? "it closed the connection");
     if (offered.some((name) => CERTIFICATE_TYPES[type].test(name)))
       throw new CannotFetch(`is offered, and ssh-keyscan did not get it${said(answer.stderr)}`);
