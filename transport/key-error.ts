@@ -31,7 +31,7 @@ export function keyError(
       const settle = listed
         ? `then add to its entry:\nhostKey: "${fingerprint}"`
         : `then log in to it once with ssh, which adds it to ${endpoint.knownHosts[0]}`;
-      const own = `compare it (${compare}), ${settle}`;
+      const own = `compare the key (${compare}), ${settle}`;
       return refused(
         [`is not known: ${fingerprint}`, ...certificates].join("\n"),
         unvouched ? `${unvouched.cure}\nor ${own}` : own,

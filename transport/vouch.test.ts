@@ -231,7 +231,7 @@ describeOnSshd("a host whose key an authority of known_hosts vouches for", () =>
     vi.stubEnv("PATH", bin);
     const none = await refusal(sshd);
     expect(none.what).toContain("its certificate cannot be fetched: there is no ssh-keyscan here");
-    expect(none.hint).toMatch(/^have the ssh-keyscan of a present OpenSSH.*\nor compare it/);
+    expect(none.hint).toMatch(/^have the ssh-keyscan of a present OpenSSH.*\nor compare the key/);
     expect(none.hint).toContain(`hostKey: "${sshd.fingerprint}"`);
 
     // As OpenSSH before 7.2 answers.
