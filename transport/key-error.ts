@@ -17,11 +17,11 @@ export function keyError(
   const { fingerprint } = verdict;
   const place = `the SSH host key of ${endpoint.address} port ${endpoint.port}`;
   const compare = "on the host itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub";
-  const sources = [...new Set(known.map(({ source }) => source ?? ""))].join(", ");
-  const authorities = known.filter(({ mark }) => mark === "authority").map(({ source }) => source ?? "");
+  const sources = (of: KnownKey["mark"]) =>
+    [...new Set(known.filter(({ mark }) => mark === of).map(({ source }) => source ?? ""))].join(", ");
   const certificates = unvouched
     ? [
-        `  ${[...new Set(authorities)].join(", ")} trusts a certificate authority for it, but`,
+        `  ${sources("authority")} trusts a certificate authority for it, but`,
         ...unvouched.faults.map((fault) => `  ${fault}`),
       ]
     : [];
@@ -39,19 +39,19 @@ export function keyError(
     }
     case "revoked":
       return refused(
-        `is revoked in ${sources}: ${fingerprint}`,
+        `is revoked in ${sources("revoked")}: ${fingerprint}`,
         "give the host a new key; do not log in to it before you know why it was revoked",
       );
     case "changed": {
       const what = [
         "is not the one we know",
         `  it shows ${fingerprint}`,
-        `  expected ${verdict.expected.join(" or ")} (${sources})`,
+        `  expected ${verdict.expected.join(" or ")} (${sources(undefined)})`,
         ...certificates,
       ].join("\n");
       const settle = listed
         ? `set ${fieldOf(endpoint, "hostKey")}: "${fingerprint}"`
-        : `correct its line in ${sources}`;
+        : `correct its line in ${sources(undefined)}`;
       return refused(
         what,
         `installed anew, or another machine has its address, or somebody is between: compare ${compare}\nif it is right, ${settle}`,
