@@ -80,8 +80,14 @@ async function throughHop(endpoint: Endpoint, via: Hop, signal: AbortSignal): Pr
 
 /** Channel open failures of RFC 4254, 5.1. */
 const PROHIBITED = 1;
+const CONNECT_FAILED = 2;
 
-function notForwarded(endpoint: Endpoint, via: Hop, error: Error & { reason?: unknown }): Error {
+/** The jump host tried, and nobody took the connection. That there is no network between proves nothing of the port. */
+export const nobodyThere = (error: Error & { reason?: unknown }) =>
+  error.reason === CONNECT_FAILED && !/network is unreachable/i.test(error.message);
+
+/** Words why a jump host opened no connection to where an endpoint listens: {@link NotYet}, or a HostError. */
+export function notForwarded(endpoint: Endpoint, via: Hop, error: Error & { reason?: unknown }): Error {
   const { subject, address, port } = endpoint;
   const said = error.message.replace("(SSH) Channel open failure: ", "");
   const what = `its jump host ${via.subject.name} (${via.subject.target}) opened no connection to ${address} port ${port}: ${said}`;
