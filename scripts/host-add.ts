@@ -27,8 +27,9 @@ const options = {
 /** `host add`: from an address to an entry of the inventory, with a host key that somebody has compared. */
 export async function addHost(argv: readonly string[]): Promise<number> {
   const { words, values } = readWords(["user@address", "stack"], options, argv);
-  const [target = "", stack = ""] = words;
-  const login = await completeLogin(target);
+  const [word = "", stack = ""] = words;
+  const login = await completeLogin(word);
+  const target = word.includes("@") ? word : `${login.user}@${word}`;
   const jump = jumpOf(values.jump);
   const file = stackFileOf(projectOf(stack), stack);
   const text = readStackFile(file) ?? (await newStackFile(stack, file));
@@ -47,7 +48,7 @@ export async function addHost(argv: readonly string[]): Promise<number> {
     const place = sight.through === undefined ? target : `${target} (through ${sight.through})`;
     if (sight.windows) throw windowsPc(place);
     await confirmKey(place, sight, values);
-    // The port stands in the entry also where the ssh config said it: the firewall goes by the entry.
+    // The port stands in the entry also where the ssh config said it: the rules across hosts go by the entry.
     const port = asked.port ?? (sight.port === 22 ? undefined : sight.port);
     const hostKey = sight.key.fingerprint;
     const entry = { ...asked, port, hostKey };

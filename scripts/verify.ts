@@ -46,7 +46,7 @@ function closedPorts({ hosts, services }: ReturnType<typeof parseConfiguration>)
       const address = hosts[host]?.address;
       if (from === "everyone" || address === undefined) return [];
       const allowed = from === "itself" ? [host] : [host, ...from];
-      return allowed.some(isThisMachine) ? [] : [{ host, address, port, what: `${name}: ${what}` }];
+      return allowed.some(isThisMachine) ? [] : [{ host, allowed, address, port, what: `${name}: ${what}` }];
     }),
   );
 }

@@ -20,8 +20,9 @@ export type Outlook =
       readonly name: string;
       readonly listed: boolean;
       readonly jumpAddress: string;
-      /** Where the jump host finds the host. */
+      /** Where the jump host finds the host, and its SSH server. */
       readonly address: string;
+      readonly sshPort: number;
       /** A try from the jump host. Rejects with a HostError where it could not be made. */
       connect(port: number): Promise<Tried>;
     }
@@ -33,7 +34,7 @@ const WITHIN_SECONDS = 15;
 
 /** The outlook on a host. @param via the last machine before it */
 export function outlookOn(endpoint: Endpoint, via: Line | undefined): Outlook {
-  const { address, proxyCommand } = endpoint;
+  const { address, port: sshPort, proxyCommand } = endpoint;
   if (via === undefined)
     return proxyCommand === undefined ? { from: "here" } : { from: "nowhere", command: proxyCommand };
   return {
@@ -42,6 +43,7 @@ export function outlookOn(endpoint: Endpoint, via: Line | undefined): Outlook {
     listed: via.endpoint.listed,
     jumpAddress: via.endpoint.address,
     address,
+    sshPort,
     async connect(port) {
       const connection = await via.connected(WITHIN_SECONDS);
       try {
