@@ -45,7 +45,8 @@ export async function addHost(argv: readonly string[]): Promise<number> {
     const inventory = { ...others, hosts: { ...others.hosts, [who]: asked } };
     const sight = await firstSight(who, inventory, values["host-key"]);
     say.stop();
-    const place = sight.through === undefined ? target : `${target} (through ${sight.through})`;
+    const { through } = sight;
+    const place = through === undefined ? target : `${target} (through ${through})`;
     if (sight.windows) throw windowsPc(place);
     await confirmKey(place, sight, values);
     // The port stands in the entry also where the ssh config said it: the rules across hosts go by the entry.
@@ -73,10 +74,14 @@ export async function addHost(argv: readonly string[]): Promise<number> {
     // An alias of the ssh config is no address for other machines, so what it stands for may be proposed.
     const same = renamed ? [] : await addressesOf(login.address);
     const key = { hostKey, keyType: sight.key.type, identityFile };
-    const added = newEntry({ reached: entry, sshConfig, ...key, survey, same });
+    const reached = { ...entry, at: sight.address };
+    const added = newEntry({ reached, sshConfig, ...key, survey, same });
     writeStackFile(file, withHost(text, name, added));
     console.log(
-      `${name} (${place})\n${surveyText(survey)}\nroot by ${access}\n`.replaceAll(/\n(?=.)/g, "\n  "),
+      `${name} (${target}${through === undefined ? "" : `, through ${through}`})\n${surveyText(survey)}\nroot by ${access}\n`.replaceAll(
+        /\n(?=.)/g,
+        "\n  ",
+      ),
     );
     console.log(
       `${name} is in ${basename(file)} now. Next: name it in a service there, then npm run plan ${stack}`,

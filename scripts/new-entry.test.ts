@@ -4,7 +4,7 @@ import { hostEntry } from "#transport/inventory.ts";
 import { nameFrom, newEntry } from "./new-entry.ts";
 
 const host = {
-  reached: { user: "ops", address: "203.0.113.7", port: 2222 },
+  reached: { user: "ops", address: "203.0.113.7", at: "203.0.113.7", port: 2222 },
   sshConfig: undefined,
   hostKey: `SHA256:${"A".repeat(43)}`,
   keyType: "ssh-ed25519",
@@ -66,8 +66,8 @@ test("without another private address nothing is proposed", () => {
 test("a way through other machines is written as it was given, and told where it is the ssh config's", () => {
   const { lines, fields } = newEntry({
     ...host,
-    reached: { user: "ops", address: "rack1", jump: ["bastion", "ops@10.0.0.1"] },
-    sshConfig: "HostName 203.0.113.7",
+    reached: { user: "ops", address: "rack1", at: "100.101.1.2", jump: ["bastion", "ops@10.0.0.1"] },
+    sshConfig: "HostName 100.101.1.2",
   });
   expect(lines.slice(0, 7)).toEqual([
     "platform: linux",
@@ -76,8 +76,10 @@ test("a way through other machines is written as it was given, and told where it
     "jump:",
     "  - bastion",
     "  - ops@10.0.0.1",
-    "# Whoever runs up needs this in ~/.ssh/config: HostName 203.0.113.7.",
+    "# Whoever runs up needs this in ~/.ssh/config: HostName 100.101.1.2.",
   ]);
+  // What it is reached at is what others will rather use.
+  expect(lines).toContain("# groupAddress: 100.101.1.2");
   expect(fields).not.toHaveProperty("port");
   expect(parse(lines.join("\n"))).toEqual(fields);
 });

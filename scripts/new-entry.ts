@@ -5,8 +5,8 @@ import { linesUnder } from "./yaml-edit.ts";
 
 /** What the entry of a new host is made of. */
 export interface NewHost {
-  /** What it was reached by. */
-  readonly reached: Pick<HostEntry, "address" | "port" | "user" | "jump">;
+  /** What it was reached by; `at` is what the operator's ssh config made of the address. */
+  readonly reached: Pick<HostEntry, "address" | "port" | "user" | "jump"> & { readonly at: string };
   /** What of the way only the operator's ssh config says, in words. */
   readonly sshConfig: string | undefined;
   readonly hostKey: string;
@@ -56,7 +56,10 @@ export function keyFile(keyType: string): string {
 }
 
 function groupAddressLines({ survey, reached, same }: NewHost): string[] {
-  const [first, ...more] = privateAddresses(survey.addresses, [reached.address, ...same]);
+  const addresses = survey.addresses.toSorted(
+    (a, b) => Number(b.address === reached.at) - Number(a.address === reached.at),
+  );
+  const [first, ...more] = privateAddresses(addresses, [reached.address, ...same]);
   if (first === undefined) return [];
   const others = more.map(({ device, address }) => `${address} (${device})`);
   const also = others.length === 0 ? "" : `; it also has ${others.join(", ")}`;
