@@ -36,7 +36,11 @@ const unit = (active: string) =>
 
 type Given = Parameters<typeof verify>[0];
 
-async function run(rack1: Reach, closed: Given["closed"] = [], outlook: Outlook = { from: "here" }) {
+async function run(
+  rack1: Reach,
+  closed: Given["closed"] = [],
+  outlook: Outlook = { from: "here", address: "127.0.0.1" },
+) {
   const rack2: Reach = { state: "unreachable", error: new Error("rack2: no answer") };
   const told: string[] = [];
   const results = await verify(
@@ -70,7 +74,7 @@ test("a unit that has failed", async () => {
 });
 
 test("a port on a host that does not answer is not taken for closed", async () => {
-  const port = { allowed: ["rack2"], address: "127.0.0.1", port: 1, what: "chat: the RPC worker" };
+  const port = { allowed: ["rack2"], port: 1, what: "chat: the RPC worker" };
   const results = await run(unit("active"), [
     { ...port, host: "rack1" },
     { ...port, host: "rack2" },
@@ -95,7 +99,7 @@ const behind = (name: string, listed = true) =>
       return { state: "closed", why: "Connection refused" };
     },
   }) satisfies Outlook;
-const rpc = { host: "rack1", address: "192.168.7.2", port: 50052, what: "chat: the RPC worker" };
+const rpc = { host: "rack1", port: 50052, what: "chat: the RPC worker" };
 
 test("what lies behind a jump host is tried from there, and the report says so", async () => {
   const port = { ...rpc, allowed: ["rack1", "leader"] };
@@ -105,6 +109,42 @@ test("what lies behind a jump host is tried from there, and the report says so",
     label: "passed",
     details: ["no connection from bastion (Connection refused)"],
   });
+});
+
+test("a service is asked from outside of its host; one that only its host reaches is not", async () => {
+  const outputs = (url: string) => ({ services: { chat: { url, model: "chat" } }, "chat-apiKey": "sk-lab" });
+  const stack = (url: string) => ({
+    deployment: {
+      resources: [
+        {
+          urn: "urn:pulumi:lab::gpu-hosts::pulumi:pulumi:Stack::lab",
+          type: "pulumi:pulumi:Stack",
+          outputs: outputs(url),
+        },
+      ],
+    },
+  });
+  const ask = (url: string, outlook: Outlook) => {
+    const hosts = { rack1: hostEntry.parse({ platform: "linux", address: "192.168.7.2" }) };
+    const reach = async () => unit("active");
+    return verify({
+      exported: stack(url),
+      inventory: { hosts },
+      closed: [],
+      reach,
+      outlook: async () => outlook,
+    });
+  };
+  expect(await ask("http://192.168.7.2:8080/v1", behind("bastion"))).toMatchObject([
+    {
+      host: "rack1",
+      type: "through bastion",
+      label: "failed",
+      details: ["no answer at http://192.168.7.2:8080 from bastion: Connection refused"],
+    },
+    { host: "rack1", type: "through bastion", label: "could not look" },
+  ]);
+  expect(await ask("http://127.0.0.1:8080/v1", behind("bastion"))).toEqual([]);
 });
 
 test("a jump host that may reach the port proves nothing of strangers", async () => {

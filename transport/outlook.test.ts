@@ -100,6 +100,6 @@ describeOnSshd("a host behind a jump host", () => {
   });
 
   test("without a jump host this machine looks", async () => {
-    expect(await through().outlook("bastion")).toEqual({ from: "here" });
+    expect(await through().outlook("bastion")).toEqual({ from: "here", address: "127.0.0.1" });
   });
 });

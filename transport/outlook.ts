@@ -5,15 +5,15 @@ import type { Line } from "./line.ts";
 import { nobodyThere, notForwarded } from "./way.ts";
 
 /** What came of a try to connect to a port. */
-export type Tried =
+type Tried =
   | { readonly state: "open"; readonly stream: Duplex }
   /** Nobody took the connection; `why` in the words of the machine that tried. */
   | { readonly state: "closed"; readonly why: string };
 
 /** From where the ports of a host can be tried as a client in its network would. */
 export type Outlook =
-  /** Nothing stands before the host: this machine can try. */
-  | { readonly from: "here" }
+  /** Nothing stands before the host: this machine can try, at this address. */
+  | { readonly from: "here"; readonly address: string }
   | {
       readonly from: "jump host";
       /** As the inventory has it, or as the ssh config or the entry names it; and its address. */
@@ -36,7 +36,9 @@ const WITHIN_SECONDS = 15;
 export function outlookOn(endpoint: Endpoint, via: Line | undefined): Outlook {
   const { address, port: sshPort, proxyCommand } = endpoint;
   if (via === undefined)
-    return proxyCommand === undefined ? { from: "here" } : { from: "nowhere", command: proxyCommand };
+    return proxyCommand === undefined
+      ? { from: "here", address }
+      : { from: "nowhere", command: proxyCommand };
   return {
     from: "jump host",
     name: via.subject.name,

@@ -227,9 +227,19 @@ describeLab("behind a jump host", () => {
   });
 
   test("npm run ssh gets through, with user, key and pin of each machine on the way", async () => {
+    const script = join(import.meta.dirname, "../../scripts/ssh.ts");
     expect(ok(await ssh("beta", "id -un; uname -n"))).toMatch(/^root\nbeta\n/);
     expect(ok(await ssh("beta", "echo $SSH_CONNECTION"))).toContain(`${inner.alpha} `);
     expect(await ssh("gamma", "exit 7")).toMatchObject({ exitCode: 7 });
+
+    const terminal = openTerminal(`${process.execPath} ${script} lab gamma`, {
+      cwd: workspace.folder,
+      env: workspace.env,
+    });
+    await terminal.seen(/gamma:~# $/);
+    terminal.type("tty && exit 3");
+    await terminal.seen(/\/dev\/pts\/\d+/);
+    expect((await terminal.ended).exitCode).toBe(3);
 
     // Through two of the inventory, and with a private key that stands in the credentials.
     const before = text();
@@ -245,7 +255,6 @@ describeLab("behind a jump host", () => {
     writeFileSync(file(), entries);
     expect(hosts().gamma.jump).toBe("beta");
     const env = { XDG_RUNTIME_DIR: folder };
-    const script = join(import.meta.dirname, "../../scripts/ssh.ts");
     const words = ["lab", "gamma", "echo $SSH_CONNECTION; sleep 300"];
     const running = workspace.start(process.execPath, [script, ...words], env);
     await running.seen(new RegExp(`${inner.beta} \\d+ ${inner.gamma} 22`));
