@@ -20,7 +20,7 @@ module.exports = {
     ),
     only("provider/", "provider/|facts/|transport/"),
     only("components/", "components/|provider/resources/|provider/client\\.ts|models/"),
-    only("stacks/", "stacks/|components/|transport/inventory\\.ts|models/"),
+    only("stacks/", "stacks/|components/|provider/sdk\\.ts|transport/inventory\\.ts|models/"),
     only("checks/", "checks/|provider/|facts/|transport/|models/"),
     only(
       "scripts/",

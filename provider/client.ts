@@ -1,7 +1,7 @@
-import { createRequire } from "node:module";
 import type * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
 import type { ResourceDefinition } from "./resource.ts";
+import { loadSdk } from "./sdk.ts";
 import type { Witness } from "./witness.ts";
 
 export type { Witness };
@@ -18,14 +18,12 @@ export type ResourceArgs<S extends z.ZodObject> = {
   witness?: Witness | undefined;
 };
 
-const require = createRequire(import.meta.url);
-
 /**
  * `pulumi.CustomResource`, loaded when a program declares its first resource. A definition and its class stand in one file,
  * and who needs the definition alone (provider, drift, verify) would load Pulumi's SDK with it: 250 ms and 70 MB.
  */
 const CustomResource = function LazyResource(...args: unknown[]): object {
-  const sdk = require("@pulumi/pulumi") as typeof pulumi;
+  const sdk = loadSdk();
   Object.setPrototypeOf(LazyResource.prototype, sdk.CustomResource.prototype);
   return Reflect.construct(sdk.CustomResource, args, new.target ?? LazyResource);
 } as unknown as typeof pulumi.CustomResource;

@@ -6,10 +6,8 @@ import type { IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc
 import provproto from "@pulumi/pulumi/proto/provider_pb.js";
 import emptyproto from "google-protobuf/google/protobuf/empty_pb.js";
 import type { DetailedChange } from "./differ.ts";
-import { createRuntime, type Runtime, type Severity } from "./runtime.ts";
-import { schema } from "./schema.ts";
+import type { Runtime, Severity } from "./runtime.ts";
 import { unwrap } from "./secrets.ts";
-import { check, create, diff, read, remove, update } from "./verbs.ts";
 import { fromStruct, toServiceError, toStruct } from "./wire.ts";
 
 const version = "0.1.0";
@@ -65,6 +63,15 @@ function diffResponse(changes: readonly DetailedChange[]) {
 }
 
 /**
+ * What works on resources, loaded when the engine means to: it also starts providers just to have their configuration
+ * checked, and these 100 ms are most of what a start takes.
+ */
+async function loadWork() {
+  const [verbs, { createRuntime }] = await Promise.all([import("./verbs.ts"), import("./runtime.ts")]);
+  return { verbs, createRuntime };
+}
+
+/**
  * The provider as Pulumi's engine sees it: turns requests into calls of the verbs and their answers into responses. Knows no
  * resource by name.
  *
@@ -78,6 +85,7 @@ export function createProvider(stackConfig: Readonly<Record<string, unknown>> | 
   let engine: EngineClient | undefined;
   let configured: Readonly<Record<string, unknown>> = {};
   let runtime: Runtime | undefined;
+  let work: ReturnType<typeof loadWork> | undefined;
 
   const log = async (urn: string, severity: Severity, message: string) => {
     const request = new engproto.LogRequest();
@@ -91,10 +99,15 @@ export function createProvider(stackConfig: Readonly<Record<string, unknown>> | 
     else resolve();
     await promise;
   };
+  const loaded = () => {
+    work ??= loadWork();
+    return work;
+  };
   // Lazily, so that a faulty inventory is reported by the resource that needs it and not as a provider that would not start.
-  const ready = () => {
+  const ready = async () => {
+    const { verbs, createRuntime } = await loaded();
     runtime ??= createRuntime(stackConfig ?? configured, log, cancelled.signal);
-    return runtime;
+    return { verbs, runtime };
   };
   const connect = (address: string) => {
     engine = new engrpc.EngineClient(address, grpc.credentials.createInsecure());
@@ -116,7 +129,8 @@ export function createProvider(stackConfig: Readonly<Record<string, unknown>> | 
       info.setVersion(version);
       return info;
     }),
-    getSchema: handle(() => {
+    getSchema: handle(async () => {
+      const { schema } = await import("./schema.ts");
       const response = new provproto.GetSchemaResponse();
       response.setSchema(JSON.stringify(schema(version)));
       return response;
@@ -130,13 +144,16 @@ export function createProvider(stackConfig: Readonly<Record<string, unknown>> | 
     diffConfig: handle(() => diffResponse([])),
     configure: handle((request: provproto.ConfigureRequest) => {
       configured = unwrap(fromStruct(request.getArgs())).value as Record<string, unknown>;
+      // Once the engine has its answer; a failure is told to the first that asks.
+      setImmediate(() => loaded().catch(() => undefined));
       const response = new provproto.ConfigureResponse();
       response.setAcceptsecrets(true);
       response.setSupportspreview(true);
       return response;
     }),
-    check: handle((request: provproto.CheckRequest) => {
-      const { inputs, failures } = check(ready(), request.getUrn(), fromStruct(request.getNews()));
+    check: handle(async (request: provproto.CheckRequest) => {
+      const { verbs, runtime } = await ready();
+      const { inputs, failures } = verbs.check(runtime, request.getUrn(), fromStruct(request.getNews()));
       const response = new provproto.CheckResponse();
       response.setInputs(toStruct(inputs));
       for (const { property, reason } of failures) {
@@ -147,19 +164,15 @@ export function createProvider(stackConfig: Readonly<Record<string, unknown>> | 
       }
       return response;
     }),
-    diff: handle((request: provproto.DiffRequest) =>
-      diffResponse(
-        diff(
-          request.getUrn(),
-          fromStruct(request.getOldInputs()),
-          fromStruct(request.getOlds()),
-          fromStruct(request.getNews()),
-        ),
-      ),
-    ),
+    diff: handle(async (request: provproto.DiffRequest) => {
+      const { verbs } = await loaded();
+      const [inputs, olds] = [fromStruct(request.getOldInputs()), fromStruct(request.getOlds())];
+      return diffResponse(verbs.diff(request.getUrn(), inputs, olds, fromStruct(request.getNews())));
+    }),
     create: handle(async (request: provproto.CreateRequest) => {
-      const state = await create(
-        ready(),
+      const { verbs, runtime } = await ready();
+      const state = await verbs.create(
+        runtime,
         request.getUrn(),
         fromStruct(request.getProperties()),
         request.getPreview(),
@@ -167,11 +180,12 @@ export function createProvider(stackConfig: Readonly<Record<string, unknown>> | 
       const response = new provproto.CreateResponse();
       response.setId(state.id);
       response.setProperties(toStruct(state.properties));
-      response.setRefreshBeforeUpdate(ready().refreshBeforeUpdate);
+      response.setRefreshBeforeUpdate(runtime.refreshBeforeUpdate);
       return response;
     }),
     read: handle(async (request: provproto.ReadRequest) => {
-      const state = await read(ready(), request.getUrn(), {
+      const { verbs, runtime } = await ready();
+      const state = await verbs.read(runtime, request.getUrn(), {
         id: request.getId(),
         inputs: fromStruct(request.getInputs()),
         properties: fromStruct(request.getProperties()),
@@ -181,20 +195,22 @@ export function createProvider(stackConfig: Readonly<Record<string, unknown>> | 
       response.setId(state.id);
       response.setInputs(toStruct(state.inputs));
       response.setProperties(toStruct(state.properties));
-      response.setRefreshBeforeUpdate(ready().refreshBeforeUpdate);
+      response.setRefreshBeforeUpdate(runtime.refreshBeforeUpdate);
       return response;
     }),
     update: handle(async (request: provproto.UpdateRequest) => {
+      const { verbs, runtime } = await ready();
       const old = { id: request.getId(), properties: fromStruct(request.getOlds()) };
       const news = fromStruct(request.getNews());
-      const state = await update(ready(), request.getUrn(), old, news, request.getPreview());
+      const state = await verbs.update(runtime, request.getUrn(), old, news, request.getPreview());
       const response = new provproto.UpdateResponse();
       response.setProperties(toStruct(state.properties));
-      response.setRefreshBeforeUpdate(ready().refreshBeforeUpdate);
+      response.setRefreshBeforeUpdate(runtime.refreshBeforeUpdate);
       return response;
     }),
     delete: handle(async (request: provproto.DeleteRequest) => {
-      await remove(ready(), request.getUrn(), request.getId(), fromStruct(request.getProperties()));
+      const { verbs, runtime } = await ready();
+      await verbs.remove(runtime, request.getUrn(), request.getId(), fromStruct(request.getProperties()));
       return new emptyproto.Empty();
     }),
     cancel: handle(() => {

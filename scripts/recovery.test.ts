@@ -13,8 +13,9 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { stateLocks } from "./file-backend.ts";
 import { type Project, pulumi } from "./pulumi.ts";
-import { isDead, recover, stateLocks, withoutPending } from "./recovery.ts";
+import { isDead, recover, withoutPending } from "./recovery.ts";
 
 const patiently = { timeout: 30_000 };
 
@@ -134,15 +135,6 @@ test("a killed process that nobody took note of is dead", async () => {
   process.kill(pid, "SIGKILL");
   await expect.poll(() => isDead({ hostname: hostname(), pid }), patiently).toBe(true);
   expect(readFileSync(`/proc/${pid}/stat`, "utf8")).toContain(") Z ");
-});
-
-test("locks are found where the file backend keeps them, and nowhere else", () => {
-  writeLock(deadPid);
-  expect(stateLocks(`file://${folder}/state`, project, "lab")).toMatchObject([{ pid: deadPid }]);
-  expect(stateLocks("file://./state", project, "lab")).toHaveLength(1);
-  expect(stateLocks(`file://${folder}/state`, project, "organization/gpu-hosts/lab")).toHaveLength(1);
-  expect(stateLocks(`file://${folder}/state`, project, "other")).toEqual([]);
-  expect(stateLocks("https://api.pulumi.com", project, "lab")).toEqual([]);
 });
 
 test("unfinished operations of another provider are left to Pulumi", () => {

@@ -1,3 +1,4 @@
+import "./load-sdk.ts";
 import * as pulumi from "@pulumi/pulumi";
 import { LinuxGuest, LinuxHost } from "#components/linux-host/linux-host.ts";
 import { Llamacpp } from "#components/llamacpp/llamacpp.ts";
@@ -74,9 +75,6 @@ function declareServices({ services, mirrors }: Configuration, hosts: Record<str
   }
   return { services: served, ...keys };
 }
-
-// To each resource that failed the SDK adds an error with a stack trace of its own, which hides what the provider said.
-if (pulumi.runtime.hasEngine() && !process.env.DEBUG) Error.stackTraceLimit = 0;
 
 const configuration = readConfiguration();
 const outputs = declareServices(configuration, declareHosts(configuration));

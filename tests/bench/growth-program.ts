@@ -1,3 +1,4 @@
+import "#stacks/load-sdk.ts";
 import * as pulumi from "@pulumi/pulumi";
 import { AptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
 import { Files } from "#provider/resources/files/files.ts";
