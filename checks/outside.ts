@@ -67,7 +67,7 @@ async function postThrough(
   { headers, body, signal }: Post,
 ): Promise<Answer> {
   const tried = await jumpHost.connect(portOf(url));
-  if (tried.state === "closed") throw new Error(tried.why);
+  if (tried.state !== "open") throw new Error(tried.why);
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const asked = request(url, {
     method: "POST",
@@ -128,19 +128,23 @@ export async function isClosedTo(
   milliseconds = CONNECT_MS,
 ): Promise<Outcome> {
   const { name, address, sshPort } = jumpHost;
-  const answered = jumpHost.connect(port).then((tried): Outcome => {
-    if (tried.state === "closed") return { ok: true, text: `no connection from ${name} (${tried.why})` };
-    tried.stream.destroy();
-    return { ok: false, text: `${name} could connect to ${address} port ${port}` };
-  });
-  const unanswered = jumpHost.connect(sshPort).then(async (control): Promise<Outcome> => {
-    if (control.state === "open") control.stream.destroy();
-    await sleep(milliseconds);
-    if (control.state === "open") return { ok: true, text: `no answer to ${name}` };
-    const text = `${name} does not reach ${address} port ${sshPort} either (${control.why})`;
-    return { ok: undefined, text };
-  });
-  return await Promise.race([answered, unanswered]);
+  const trying = jumpHost.connect(port).then(released);
+  const control = jumpHost.connect(sshPort).then(released);
+  const over = new AbortController();
+  const patience = control.then(() => sleep(milliseconds, undefined, { signal: over.signal }));
+  const tried = await Promise.race([trying, patience]).finally(() => over.abort());
+  if (tried?.state === "open") return { ok: false, text: `${name} could connect to ${address} port ${port}` };
+  if (tried?.state === "closed") return { ok: true, text: `no connection from ${name} (${tried.why})` };
+  const { state, why } = await control;
+  if (state === "open") return { ok: true, text: `no answer to ${name}` };
+  return { ok: undefined, text: `${name} does not reach ${address} port ${sshPort} either (${why})` };
+}
+
+/** What came of a try, whose connection is not kept. */
+function released(tried: Awaited<ReturnType<JumpHost["connect"]>>) {
+  if (tried.state !== "open") return tried;
+  tried.stream.destroy();
+  return { state: tried.state, why: "it answered" };
 }
 
 /** Tries to connect, which must fail: refused or unanswered. */

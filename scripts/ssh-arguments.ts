@@ -57,31 +57,37 @@ function wayThrough(before: readonly Login[], entry: HostEntry, folder: string):
       files: {},
     };
   const config = join(folder, "jump_hosts");
-  const through = (hop: number) =>
-    `ssh -F ${word(config).replaceAll("%", "%%")} -W ${word("[%h]:%p")} ${aliasOf(hop)}`;
-  const hosts = before.map((login, hop) =>
-    block(aliasOf(hop), login, folder, hop === 0 ? undefined : through(hop - 1)),
-  );
+  /** The command that leads past the n-th machine on the way. */
+  const past = (n: number) =>
+    `ssh -F ${word(config).replaceAll("%", "%%")} -W ${word("[%h]:%p")} gpu-hosts-jump-${n}`;
+  const blocks = before.map((login, i) => {
+    const settings = jumpSettings(login, folder, `-${i + 1}`, i === 0 ? undefined : past(i));
+    return [`Host gpu-hosts-jump-${i + 1}`, ...settings.map((line) => `  ${line.join(" ")}`), ""].join("\n");
+  });
   return {
-    args: ["-o", `ProxyCommand=${through(before.length - 1)}`],
+    args: ["-o", `ProxyCommand=${past(before.length)}`],
     files: Object.assign(
-      { [config]: hosts.join("\n") },
-      ...before.map((login, hop) => filesOf(login, folder, suffixOf(hop))),
+      { [config]: blocks.join("\n") },
+      ...before.map((login, i) => filesOf(login, folder, `-${i + 1}`)),
     ),
   };
 }
 
-const suffixOf = (hop: number) => `-${hop + 1}`;
-const aliasOf = (hop: number) => `gpu-hosts-jump${suffixOf(hop)}`;
-
-/** A machine on the way as a Host of ssh_config(5), logged in to as we do. @param through command that leads to it */
-function block(alias: string, login: Login, folder: string, through: string | undefined): string {
+/**
+ * How a machine on the way is logged in to as we do, in words of ssh_config(5).
+ * @param suffix of its files @param through command that leads to it; `undefined`: it is the first
+ */
+function jumpSettings(
+  login: Login,
+  folder: string,
+  suffix: string,
+  through: string | undefined,
+): readonly (readonly [string, string | number])[] {
   const { endpoint, credentials } = login;
-  const suffix = alias.slice(alias.lastIndexOf("-"));
   const { identityFile, identityFiles, identitiesNamed } = endpoint;
   const own = credentials?.privateKey === undefined ? identityFile : join(folder, `key${suffix}`);
-  const keys = own === undefined ? (identitiesNamed ? identityFiles : []) : [own];
-  const lines: readonly (readonly [string, string | number])[] = [
+  const named = identitiesNamed ? identityFiles : [];
+  return [
     ["HostName", file(endpoint.address)],
     ["Port", endpoint.port],
     ["User", `"${endpoint.user}"`],
@@ -89,12 +95,11 @@ function block(alias: string, login: Login, folder: string, through: string | un
     ["ProxyCommand", through ?? endpoint.proxyCommand?.replaceAll("%", "%%") ?? "none"],
     ["StrictHostKeyChecking", "yes"],
     ...Object.entries(pinned(login, join(folder, `known_hosts${suffix}`)) ?? knownByOperator(login)),
-    ...keys.map((key) => ["IdentityFile", file(key)] as const),
+    ...(own === undefined ? named : [own]).map((key) => ["IdentityFile", file(key)] as const),
     ...(own === undefined && !endpoint.identitiesOnly ? [] : [["IdentitiesOnly", "yes"] as const]),
     ...endpoint.certificateFiles.map((certificate) => ["CertificateFile", file(certificate)] as const),
     ...(process.platform === "win32" ? [] : [["IdentityAgent", file(endpoint.agent ?? "none")] as const]),
   ];
-  return [`Host ${alias}`, ...lines.map(([key, value]) => `  ${key} ${value}`), ""].join("\n");
 }
 
 /** The settings by which a pinned key is the only one that counts; `undefined` without a pin. */

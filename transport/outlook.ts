@@ -2,13 +2,15 @@ import type { Duplex } from "node:stream";
 import type { Endpoint } from "./endpoint.ts";
 import { HostError } from "./errors.ts";
 import type { Line } from "./line.ts";
-import { nobodyThere, notForwarded } from "./way.ts";
+import { NotYet, nobodyThere, notForwarded, openThrough } from "./way.ts";
 
 /** What came of a try to connect to a port. */
 type Tried =
   | { readonly state: "open"; readonly stream: Duplex }
   /** Nobody took the connection; `why` in the words of the machine that tried. */
-  | { readonly state: "closed"; readonly why: string };
+  | { readonly state: "closed"; readonly why: string }
+  /** No answer in the time that a connection may take to open. */
+  | { readonly state: "silent"; readonly why: string };
 
 /** From where the ports of a host can be tried as a client in its network would. */
 export type Outlook =
@@ -32,8 +34,8 @@ export type Outlook =
 /** A jump host should be there; one that is booting gets this long. */
 const WITHIN_SECONDS = 15;
 
-/** The outlook on a host. @param via the last machine before it */
-export function outlookOn(endpoint: Endpoint, via: Line | undefined): Outlook {
+/** The outlook on a host. @param via the last machine before it @param signal ends what is under way */
+export function outlookOn(endpoint: Endpoint, via: Line | undefined, signal: AbortSignal): Outlook {
   const { address, port: sshPort, proxyCommand } = endpoint;
   if (via === undefined)
     return proxyCommand === undefined
@@ -49,9 +51,10 @@ export function outlookOn(endpoint: Endpoint, via: Line | undefined): Outlook {
     async connect(port) {
       const connection = await via.connected(WITHIN_SECONDS);
       try {
-        return { state: "open", stream: await connection.forward(address, port) };
+        return { state: "open", stream: await openThrough(connection, { address, port }, signal) };
       } catch (caught) {
         const error = caught as Error;
+        if (error instanceof NotYet) return { state: "silent", why: error.message };
         const failure = notForwarded({ ...endpoint, port }, via, error);
         if (failure instanceof HostError) throw failure;
         if (!nobodyThere(error)) throw new HostError(endpoint.subject, "refused", failure.message);

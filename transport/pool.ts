@@ -130,7 +130,7 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
 
     async outlook(name) {
       const { endpoint, via } = (await destinationOf(name)).destination;
-      return outlookOn(endpoint, via);
+      return outlookOn(endpoint, via, closing.signal);
     },
 
     async close() {

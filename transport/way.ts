@@ -62,20 +62,23 @@ async function throughHop(endpoint: Endpoint, via: Hop, signal: AbortSignal): Pr
       error,
     );
   });
-  const opening = connection
-    .forward(endpoint.address, endpoint.port)
-    .catch((error: Error & { reason?: unknown }) => {
-      throw notForwarded(endpoint, via, error);
-    });
-  return await limited(
-    opening,
-    signal,
-    () =>
-      void opening.then(
-        (late) => late.destroy(),
-        () => undefined,
-      ),
-  );
+  return await openThrough(connection, endpoint, signal).catch((error: Error) => {
+    throw error instanceof NotYet ? error : notForwarded(endpoint, via, error);
+  });
+}
+
+/**
+ * The stream that a jump host opens to where an endpoint listens. Rejects with {@link NotYet} if that takes too long, else
+ * with the words of its SSH server, see {@link notForwarded}.
+ */
+export async function openThrough(
+  connection: Connection,
+  { address, port }: Pick<Endpoint, "address" | "port">,
+  signal: AbortSignal,
+): Promise<Duplex> {
+  const opening = connection.forward(address, port);
+  const close = (late: Duplex) => late.destroy();
+  return await limited(opening, signal, () => void opening.then(close, () => undefined));
 }
 
 /** Channel open failures of RFC 4254, 5.1. */
