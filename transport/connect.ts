@@ -15,6 +15,7 @@ import {
 } from "./host-key.ts";
 import type { Credentials } from "./inventory.ts";
 import { keyError } from "./key-error.ts";
+import { type Unvouched, vouchedKey } from "./vouch.ts";
 import { type Hop, NotYet, openWay, reasonOf } from "./way.ts";
 
 /** For the whole of handshake and login: some ten round trips, more where an agent has many keys. */
@@ -42,19 +43,57 @@ export async function connect(
   listener: Listener,
   signal: AbortSignal,
 ): Promise<Connection> {
-  const known = knownKeys(destination.endpoint);
+  const { endpoint } = destination;
+  const known = knownKeys(endpoint);
+  const plain = known.some(({ mark }) => mark === undefined);
+  const authority = known.some(({ mark }) => mark === "authority");
+  if (authority && !plain) return await attemptVouched(destination, known, listener, signal);
   try {
-    return await attempt(destination, known, keyAlgorithms(known), listener, signal);
+    return await attempt(destination, { known }, keyAlgorithms(known), listener, signal);
   } catch (error) {
-    const pinned = destination.endpoint.hostKey !== undefined;
-    if (!pinned || !refusedKey(error, destination.endpoint.subject)) throw error;
+    if (!refusedKey(error, endpoint.subject)) throw error;
+    if (authority) return await attemptVouched(destination, known, listener, signal);
+    if (endpoint.hostKey === undefined) throw error;
     // A host shows one of its keys, and a pin does not tell of which type it is: it may be the pin of another one.
     for (const algorithm of ["ecdsa-sha2-nistp256", "rsa-sha2-512"] as const) {
-      const other = await attempt(destination, known, [algorithm], listener, signal).catch(() => undefined);
+      const other = await attempt(destination, { known }, [algorithm], listener, signal).catch(
+        () => undefined,
+      );
       if (other) return other;
     }
     throw error;
   }
+}
+
+/**
+ * An attempt that also takes the key for which a certificate of the host vouches. ssh2 takes plain keys only, so the key
+ * exchange proves that the host owns the key, and the certificate, fetched apart, that the key is this host's.
+ */
+async function attemptVouched(
+  destination: Destination,
+  known: readonly KnownKey[],
+  listener: Listener,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const { endpoint, via } = destination;
+  const way = { open: () => openWay(endpoint, via, signal), onHeard: () => listener.onHeard() };
+  const vouched = await vouchedKey(endpoint, known, way, signal);
+  if ("faults" in vouched)
+    return await attempt(destination, { known, unvouched: vouched }, keyAlgorithms(known), listener, signal);
+  return await attempt(
+    destination,
+    { known: [...known, vouched] },
+    keyAlgorithms([vouched]),
+    listener,
+    signal,
+  );
+}
+
+/** By what a host's key is judged. */
+interface Trusted {
+  readonly known: readonly KnownKey[];
+  /** Where known_hosts trusts an authority for the host, and nothing came of it. */
+  readonly unvouched?: Unvouched | undefined;
 }
 
 /** The key refused is that of the host itself, not of a jump host before it. */
@@ -63,7 +102,7 @@ const refusedKey = (error: unknown, { name }: Subject) =>
 
 async function attempt(
   destination: Destination,
-  known: readonly KnownKey[],
+  { known, unvouched }: Trusted,
   serverHostKey: HostKeyAlgorithm[],
   listener: Listener,
   signal: AbortSignal,
@@ -89,7 +128,7 @@ async function attempt(
       reject(
         broken instanceof NotYet
           ? broken
-          : explained(destination, methods, { verdict, known, banner }, error),
+          : explained(destination, methods, { verdict, known, unvouched, banner }, error),
       );
       discard(client, sock);
     };
@@ -135,27 +174,34 @@ function discard(client: ssh2.Client, sock: Duplex): void {
 
 function knownKeys(endpoint: Endpoint): KnownKey[] {
   const { hostKey, knownHosts, knownAs, address, port } = endpoint;
-  if (hostKey === undefined) return readKnownHosts(knownHosts, knownAs ?? knownHostsName(address, port));
+  if (hostKey === undefined) {
+    const held = readKnownHosts(knownHosts, knownAs ?? knownHostsName(address, port));
+    const settled = knownAs !== undefined || port === 22 || held.some(({ mark }) => mark === "authority");
+    if (settled) return held;
+    // As ssh does: an authority for the bare name counts on every port.
+    const bare = readKnownHosts(knownHosts, knownHostsName(address, 22));
+    return [...held, ...bare.filter(({ mark }) => mark !== undefined)];
+  }
   return [{ type: undefined, fingerprint: hostKey, mark: undefined, source: fieldOf(endpoint, "hostKey") }];
 }
 
 type Failure = Error & { level?: string; code?: string };
 
-interface Seen {
+interface Seen extends Trusted {
   readonly verdict: KeyVerdict | undefined;
-  readonly known: readonly KnownKey[];
   readonly banner: string;
 }
 
 function explained(
   { endpoint }: Destination,
   methods: readonly LoginMethod[],
-  { verdict, known, banner }: Seen,
+  { verdict, known, unvouched, banner }: Seen,
   error: Failure,
 ): Error {
   const { subject, address, port, user } = endpoint;
   const place = `${address} port ${port}`;
-  if (verdict !== undefined && verdict.state !== "known") return keyError(endpoint, verdict, known);
+  if (verdict !== undefined && verdict.state !== "known")
+    return keyError(endpoint, verdict, known, unvouched);
   if (error.level === "client-authentication") {
     // pam_nologin: during boot and shutdown only root is let in.
     if (/not permitted to log in|booting up|going down/i.test(banner)) return new NotYet(banner.trim());

@@ -1,21 +1,20 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 
-/** A host key we hold for a host: a pinned fingerprint or a line of known_hosts. */
+/** A host key we hold for a host: a pinned fingerprint, a line of known_hosts, or what a certificate vouches for. */
 export interface KnownKey {
   /** Key type as in known_hosts (`ssh-ed25519`); `undefined` for a pinned fingerprint, which does not tell. */
   readonly type: string | undefined;
   readonly fingerprint: string;
   /** `authority`: not the host's own key, but one that may sign host certificates. */
   readonly mark: "revoked" | "authority" | undefined;
-  /** Where it stands: a file, or a key of the stack file. */
+  /** Where it stands: a file, a key of the stack file, a certificate. */
   readonly source?: string;
 }
 
 export type KeyVerdict =
   | { readonly state: "known" }
-  /** `authority`: only the key of a certificate authority is known for this host. */
-  | { readonly state: "unknown"; readonly fingerprint: string; readonly authority: boolean }
+  | { readonly state: "unknown"; readonly fingerprint: string }
   | { readonly state: "revoked"; readonly fingerprint: string }
   | { readonly state: "changed"; readonly fingerprint: string; readonly expected: readonly string[] };
 
@@ -60,8 +59,9 @@ export function readKnownHosts(files: readonly string[], name: string): KnownKey
 function matches(names: string, name: string): boolean {
   if (names.startsWith("|1|")) return matchesHashed(names, name);
   const patterns = names.toLowerCase().split(",");
-  if (patterns.some((pattern) => pattern.startsWith("!") && glob(pattern.slice(1)).test(name))) return false;
-  return patterns.some((pattern) => glob(pattern).test(name));
+  if (patterns.some((pattern) => pattern.startsWith("!") && wildcard(pattern.slice(1)).test(name)))
+    return false;
+  return patterns.some((pattern) => wildcard(pattern).test(name));
 }
 
 function matchesHashed(names: string, name: string): boolean {
@@ -71,7 +71,8 @@ function matchesHashed(names: string, name: string): boolean {
   return have.length === want.length && timingSafeEqual(have, want);
 }
 
-function glob(pattern: string): RegExp {
+/** A pattern of OpenSSH's, in which `*` stands for anything and `?` for any one character. */
+export function wildcard(pattern: string): RegExp {
   const escaped = pattern.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&");
   return new RegExp(`^${escaped.replaceAll("*", ".*").replaceAll("?", ".")}$`);
 }
@@ -84,7 +85,7 @@ export function judgeKey(key: Uint8Array, known: readonly KnownKey[]): KeyVerdic
   if (same.some(({ mark }) => mark === undefined)) return { state: "known" };
   const expected = known.filter(({ mark }) => mark === undefined).map((entry) => entry.fingerprint);
   if (expected.length > 0) return { state: "changed", fingerprint, expected };
-  return { state: "unknown", fingerprint, authority: known.some(({ mark }) => mark === "authority") };
+  return { state: "unknown", fingerprint };
 }
 
 /** Signature algorithms we accept, best first, by the key type they belong to. No SHA-1. */

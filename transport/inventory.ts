@@ -54,7 +54,9 @@ export const hostEntry = z.strictObject({
     .string()
     .regex(/^SHA256:[A-Za-z0-9+/]{43}$/, "must be a fingerprint as `ssh-keygen -lf` prints it: SHA256:…")
     .optional()
-    .describe("Fingerprint of the SSH host key. Without it the key must stand in your known_hosts."),
+    .describe(
+      "Fingerprint of the SSH host key. Without it your known_hosts must have the key, or a @cert-authority that signed it.",
+    ),
   identityFile: z
     .string()
     .optional()

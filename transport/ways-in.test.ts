@@ -1,14 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import {
-  appendFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -421,35 +412,6 @@ describeOnSshd("keys", () => {
     const pin = /set hosts\.rack1\.hostKey: "(.*)"/.exec(changed.hint ?? "")?.[1];
     const repinned = { ...rotated, hostKey: pin, address: "::1" };
     expect((await poolOf({ rack1: repinned }).reach("rack1")).state).toBe("reachable");
-  });
-
-  test("a certificate authority in known_hosts is told as what it is, with the pin to set instead", async () => {
-    const sshd = await sshdWith();
-    const file = (name: string) => join(sshd.folder, name);
-    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file("ca")]);
-    execFileSync("ssh-keygen", [
-      "-q",
-      "-s",
-      file("ca"),
-      "-I",
-      "rack1",
-      "-h",
-      "-n",
-      "127.0.0.1",
-      file("host.pub"),
-    ]);
-    appendFileSync(file("sshd_config"), `HostCertificate ${file("host-cert.pub")}\n`);
-    await sshd.restart();
-    const home = homeWith();
-    const ca = readFileSync(file("ca.pub"), "utf8");
-    writeFileSync(join(home, ".ssh", "known_hosts"), `@cert-authority [127.0.0.1]:${sshd.port} ${ca}`);
-    const { hostKey: _, ...entry } = sshd.entry();
-    const error = errorIn(await poolOf({ rack1: entry }, { home }).reach("rack1"));
-    expect(error).toMatchObject({ kind: "key" });
-    expect(error.message).toContain(
-      "trusts a certificate authority for it, and host certificates are not supported here",
-    );
-    expect(error.hint).toContain(`hostKey: "${sshd.fingerprint}"`);
   });
 });
 
