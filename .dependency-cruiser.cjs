@@ -24,7 +24,7 @@ module.exports = {
     only("checks/", "checks/|provider/|facts/|transport/|models/"),
     only(
       "scripts/",
-      "scripts/|checks/|stacks/(config|pins)\\.ts|toolchain/|transport/inventory\\.ts|tests/(lab|bench)/",
+      "scripts/|checks/|stacks/(config|pins)\\.ts|toolchain/|transport/(command|inventory)\\.ts|tests/(lab|bench)/",
     ),
     only("toolchain/", "toolchain/"),
     {

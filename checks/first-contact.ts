@@ -1,9 +1,9 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
 import { HostError } from "#transport/errors.ts";
 import { judgeKey, type KeyVerdict, knownHostsName, readKnownHosts } from "#transport/host-key.ts";
 import type { Credentials, HostEntry, Inventory } from "#transport/inventory.ts";
-import { type ServerKey, type SshServer, scanHostKey } from "#transport/scan-host-key.ts";
+import type { Scanned, ServerKey } from "#transport/scan-host-key.ts";
+import { readSshConfig } from "#transport/ssh-config.ts";
 import { reachable, withHosts } from "./hosts.ts";
 import { type Survey, survey } from "./survey.ts";
 
@@ -14,18 +14,45 @@ export interface FirstSight {
   readonly windows: boolean;
   /** What the operator's known_hosts says of the key. */
   readonly known: KeyVerdict["state"];
+  /** Address and port that were asked: those of the entry, or what the operator's ssh config makes of them. */
+  readonly address: string;
+  readonly port: number;
+  /** What the connection ran through, in words; `undefined`: it was direct. */
+  readonly through: string | undefined;
 }
 
-/** Looks at a machine's SSH server without logging in. @param wanted fingerprint it should have */
-export async function firstSight(server: SshServer, wanted?: string): Promise<FirstSight> {
-  const { software, key } = await scanHostKey(server, wanted);
-  return { key, windows: /OpenSSH_for_Windows/i.test(software), known: knownState(server, key) };
+/** The user that the operator's ssh config names for an address; `undefined` if it names none. */
+export async function configuredUser(address: string): Promise<string | undefined> {
+  return (await readSshConfig({ name: address, target: address }, { address }, homedir()))?.user;
 }
 
-function knownState({ address, port }: SshServer, { type, blob }: ServerKey): KeyVerdict["state"] {
+/**
+ * Looks at a machine's SSH server without logging in, by the way that its entry and the operator's ssh config say.
+ * @param wanted fingerprint it should have
+ */
+export function firstSight(name: string, inventory: Inventory, wanted?: string): Promise<FirstSight> {
+  return withHosts(inventory, async (_, pool) => {
+    const scanned = await pool.scan(name, wanted);
+    const { endpoint, software, key } = scanned;
+    const before = (await pool.stops(name)).slice(0, -1).map((stop) => stop.endpoint.subject.name);
+    const command = endpoint.proxyCommand === undefined ? [] : ["a ProxyCommand"];
+    return {
+      key,
+      windows: /OpenSSH_for_Windows/i.test(software),
+      known: knownState(scanned),
+      address: endpoint.address,
+      port: endpoint.port,
+      through: [...before, ...command].join(", ") || undefined,
+    };
+  });
+}
+
+function knownState({ endpoint, key: { type, blob } }: Scanned): KeyVerdict["state"] {
+  const { address, port, knownAs, knownHosts } = endpoint;
   // A server has keys of several types; one of another type says nothing against this one.
-  const files = [join(homedir(), ".ssh", "known_hosts")];
-  const held = readKnownHosts(files, knownHostsName(address, port)).filter((known) => known.type === type);
+  const held = readKnownHosts(knownHosts, knownAs ?? knownHostsName(address, port)).filter(
+    (known) => known.type === type,
+  );
   return judgeKey(Buffer.from(blob, "base64"), held).state;
 }
 
@@ -38,9 +65,20 @@ export type Met =
   | { readonly state: "password needed" }
   | { readonly state: "windows" };
 
-/** Logs in as the entry says and reads what the machine is. Rejects with a HostError where that fails. */
-export async function meet(name: string, entry: HostEntry, credentials: Credentials = {}): Promise<Met> {
-  const inventory = { hosts: { [name]: entry }, credentials: { [name]: credentials } };
+/**
+ * Logs in as the entry says and reads what the machine is. Rejects with a HostError where that fails.
+ * @param others the machines that it may be reached through
+ */
+export async function meet(
+  name: string,
+  entry: HostEntry,
+  others: Inventory,
+  credentials: Credentials = {},
+): Promise<Met> {
+  const inventory = {
+    hosts: { ...others.hosts, [name]: entry },
+    credentials: { ...others.credentials, [name]: credentials },
+  };
   try {
     const read = await withHosts(inventory, async (reach) => survey(await reachable(reach, name)));
     return { state: "read", access: accessOf(entry, credentials), survey: read };

@@ -1,6 +1,6 @@
 import type { Host, Reach } from "#transport/host.ts";
 import type { Inventory } from "#transport/inventory.ts";
-import { openPool } from "#transport/pool.ts";
+import { openPool, type Pool } from "#transport/pool.ts";
 
 /** A host that is looked at should be there; one that is booting gets this long. */
 const WITHIN_SECONDS = 15;
@@ -8,7 +8,7 @@ const WITHIN_SECONDS = 15;
 /** Opens the inventory's hosts for `work` and closes them after it. A host is tried once, however often it is asked for. */
 export async function withHosts<T>(
   inventory: Inventory,
-  work: (reach: (host: string) => Promise<Reach>) => Promise<T>,
+  work: (reach: (host: string) => Promise<Reach>, pool: Pool) => Promise<T>,
 ): Promise<T> {
   const pool = openPool(inventory);
   const tried = new Map<string, Promise<Reach>>();
@@ -17,7 +17,7 @@ export async function withHosts<T>(
       const reach = tried.get(host) ?? reachHost(host);
       tried.set(host, reach);
       return reach;
-    });
+    }, pool);
   } finally {
     await pool.close();
   }

@@ -1,44 +1,35 @@
-import { homedir } from "node:os";
-import { hostKeys, type PublicKey } from "#facts/host-keys.ts";
 import type { Endpoint } from "#transport/endpoint.ts";
-import { fingerprintOf } from "#transport/host-key.ts";
-import type { HostEntry, Inventory } from "#transport/inventory.ts";
-import { Resolver } from "#transport/resolve.ts";
-import { scanHostKey } from "#transport/scan-host-key.ts";
-import { reachable, withHosts } from "./hosts.ts";
+import type { Inventory } from "#transport/inventory.ts";
+import type { Pool, Stop } from "#transport/pool.ts";
+import type { ServerKey } from "#transport/scan-host-key.ts";
+import { withHosts } from "./hosts.ts";
 
-/** What another SSH client needs to log in to a machine as we do. */
-export interface Login {
-  readonly user: string;
-  readonly port: number;
+/** What another SSH client needs to log in to a machine, or to one on the way to it, as we do. */
+export interface Login extends Stop {
   /** The whole key that the entry pins; `undefined`: the operator's known_hosts decides. */
-  readonly key: PublicKey | undefined;
-}
-
-/** How a machine is logged in to: its entry, completed from the operator's ssh config. Rejects if it shows another key. */
-export async function loginTo(name: string, entry: HostEntry, inventory: Inventory): Promise<Login> {
-  const endpoint = await new Resolver({ home: homedir() }).host(name, entry);
-  const { user, port } = endpoint;
-  const pin = entry.hostKey;
-  return { user, port, key: pin === undefined ? undefined : await pinnedKey(endpoint, pin, inventory) };
+  readonly key: ServerKey | undefined;
 }
 
 /**
- * The key that the entry pins, whole: fetched from the machine and compared with the pin. A machine behind others is logged
- * in to, its key verified on the way, and asked.
+ * How a machine is logged in to: all SSH servers on the way to it, first to last; the last is the machine itself. Their
+ * entries are completed from the operator's ssh config. Rejects if one shows another key than its entry pins.
  */
+export function loginsTo(name: string, inventory: Inventory): Promise<readonly Login[]> {
+  return withHosts(inventory, async (_, pool) => {
+    const stops = await pool.stops(name);
+    return await Promise.all(
+      stops.map(async (stop) => ({ ...stop, key: await pinnedKey(stop.endpoint, pool) })),
+    );
+  });
+}
+
+/** The key that an entry pins, whole: fetched from the machine and compared with the pin. */
 async function pinnedKey(
-  { subject: { name }, address, port, jumps, proxyCommand }: Endpoint,
-  pin: string,
-  inventory: Inventory,
-): Promise<PublicKey> {
-  if (jumps.length > 0 || proxyCommand !== undefined) {
-    const keys = await withHosts(inventory, async (reach) => (await reachable(reach, name)).ask(hostKeys));
-    const key = keys.find(({ blob }) => fingerprintOf(Buffer.from(blob, "base64")) === pin);
-    if (key) return key;
-    throw new Error(`${name}: no file /etc/ssh/ssh_host_*_key.pub there has the key ${pin} that it shows`);
-  }
-  const { key } = await scanHostKey({ address, port }, pin);
+  { subject: { name }, address, port, hostKey: pin }: Endpoint,
+  pool: Pool,
+): Promise<ServerKey | undefined> {
+  if (pin === undefined) return undefined;
+  const { key } = await pool.scan(name, pin);
   if (key.fingerprint === pin) return key;
   throw new Error(
     [

@@ -1,5 +1,10 @@
+import { request } from "node:http";
 import { connect } from "node:net";
+import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import { completionRequest, judgeCompletion } from "#facts/openai.ts";
+import { HostError } from "#transport/errors.ts";
+import type { Outlook } from "#transport/outlook.ts";
 import type { Outcome } from "./result.ts";
 
 /** A service as the stack's outputs name it. */
@@ -10,6 +15,9 @@ export interface Service {
   readonly model: string;
   readonly apiKey?: string;
 }
+
+/** Where a client stands that is neither this machine nor the host: the last machine on the way to the host. */
+export type JumpHost = Extract<Outlook, { from: "jump host" }>;
 
 const COMPLETION_MS = 120_000;
 const CONNECT_MS = 3_000;
@@ -25,16 +33,56 @@ export function servicesIn(outputs: Readonly<Record<string, unknown>>): readonly
   });
 }
 
-async function ask(service: Service, apiKey: string | undefined): Promise<{ status: number; text: string }> {
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+async function ask(
+  service: Service,
+  apiKey: string | undefined,
+  jumpHost: JumpHost | undefined,
+): Promise<Answer> {
   const { url, body } = completionRequest(service);
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json", ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}) },
-    body,
-    signal: AbortSignal.timeout(COMPLETION_MS),
-  });
+  const headers = {
+    "content-type": "application/json",
+    ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}),
+  };
+  const signal = AbortSignal.timeout(COMPLETION_MS);
+  if (jumpHost !== undefined) return await postThrough(jumpHost, url, { headers, body, signal });
+  const response = await fetch(url, { method: "POST", headers, body, signal });
   return { status: response.status, text: await response.text() };
 }
+
+interface Post {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly signal: AbortSignal;
+}
+
+/** A connection that the jump host makes carries the request. */
+async function postThrough(
+  jumpHost: JumpHost,
+  url: string,
+  { headers, body, signal }: Post,
+): Promise<Answer> {
+  const tried = await jumpHost.connect(portOf(url));
+  if (tried.state !== "open") throw new Error(tried.why);
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const asked = request(url, {
+    method: "POST",
+    headers: { ...headers, connection: "close" },
+    signal,
+    createConnection: () => tried.stream,
+  });
+  asked.on("error", reject).on("response", (response) => {
+    text(response).then((said) => resolve({ status: response.statusCode ?? 0, text: said }), reject);
+  });
+  asked.end(body);
+  return await promise.finally(() => tried.stream.destroy());
+}
+
+const portOf = (url: string) => Number(new URL(url).port || 80);
 
 /** What kept fetch from an answer: its own message is only "fetch failed". */
 function reason(error: unknown): string {
@@ -42,29 +90,61 @@ function reason(error: unknown): string {
   return cause instanceof Error && cause.message ? cause.message : message;
 }
 
-/** Asks for a completion from this machine, with the key. */
-export async function completes(service: Service): Promise<Outcome> {
+const from = (jumpHost: JumpHost | undefined) => jumpHost?.name ?? "this machine";
+
+/** Asks for a completion with the key, from this machine or through a jump host. */
+export async function completes(service: Service, jumpHost?: JumpHost): Promise<Outcome> {
   try {
-    const { status, text } = await ask(service, service.apiKey);
+    const { status, text } = await ask(service, service.apiKey, jumpHost);
     const verdict = judgeCompletion(status, text);
     return { ok: verdict.state === "ok", text: verdict.text };
   } catch (error) {
-    return { ok: false, text: `no answer at ${service.url} from this machine: ${reason(error)}` };
+    if (error instanceof HostError) return { ok: undefined, text: error.message };
+    return { ok: false, text: `no answer at ${service.url} from ${from(jumpHost)}: ${reason(error)}` };
   }
 }
 
 /** Asks for a completion without the key, which must be refused. */
-export async function refusesStrangers(service: Service): Promise<Outcome> {
+export async function refusesStrangers(service: Service, jumpHost?: JumpHost): Promise<Outcome> {
   try {
-    const { status } = await ask(service, undefined);
+    const { status } = await ask(service, undefined, jumpHost);
     const refused = status === 401 || status === 403;
     return {
       ok: refused,
       text: refused ? `refused (HTTP ${status})` : `answered HTTP ${status} without a key`,
     };
   } catch (error) {
-    return { ok: undefined, text: `no answer at ${service.url}: ${reason(error)}` };
+    return { ok: undefined, text: `no answer at ${service.url} from ${from(jumpHost)}: ${reason(error)}` };
   }
+}
+
+/**
+ * Has a jump host try to connect, which must fail: refused or unanswered. The host's SSH port is tried beside it, so that a
+ * jump host that is slow or has lost the host is not taken for a closed port.
+ */
+export async function isClosedTo(
+  jumpHost: JumpHost,
+  port: number,
+  milliseconds = CONNECT_MS,
+): Promise<Outcome> {
+  const { name, address, sshPort } = jumpHost;
+  const trying = jumpHost.connect(port).then(released);
+  const control = jumpHost.connect(sshPort).then(released);
+  const over = new AbortController();
+  const patience = control.then(() => sleep(milliseconds, undefined, { signal: over.signal }));
+  const tried = await Promise.race([trying, patience]).finally(() => over.abort());
+  if (tried?.state === "open") return { ok: false, text: `${name} could connect to ${address} port ${port}` };
+  if (tried?.state === "closed") return { ok: true, text: `no connection from ${name} (${tried.why})` };
+  const { state, why } = await control;
+  if (state === "open") return { ok: true, text: `no answer to ${name}` };
+  return { ok: undefined, text: `${name} does not reach ${address} port ${sshPort} either (${why})` };
+}
+
+/** What came of a try, whose connection is not kept. */
+function released(tried: Awaited<ReturnType<JumpHost["connect"]>>) {
+  if (tried.state !== "open") return tried;
+  tried.stream.destroy();
+  return { state: tried.state, why: "it answered" };
 }
 
 /** Tries to connect, which must fail: refused or unanswered. */

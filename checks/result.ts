@@ -34,6 +34,16 @@ export interface Outcome {
   readonly text: string;
 }
 
+/** One test, before it is made. */
+export interface Test {
+  readonly host: string;
+  readonly name: string;
+  readonly type: string;
+  /** Takes secrets out of what was seen. */
+  readonly mask: (text: string) => string;
+  run(): Promise<Outcome>;
+}
+
 /** Results of one command over one stack. */
 export interface Report {
   readonly command: "drift" | "verify";

@@ -1,8 +1,10 @@
+import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { askProbe } from "#facts/ask-probe.ts";
 import { fakeHost } from "#transport/fake.ts";
 import type { Machine, Reach } from "#transport/host.ts";
 import { hostEntry } from "#transport/inventory.ts";
+import type { Outlook } from "#transport/outlook.ts";
 import { verify } from "./verify.ts";
 
 const resource = (type: string, host: string, name: string, applied: object) => ({
@@ -32,11 +34,23 @@ const unit = (active: string) =>
     }) as Machine,
   }) satisfies Reach;
 
-async function run(rack1: Reach, closed: Parameters<typeof verify>[0]["closed"] = []) {
+type Given = Parameters<typeof verify>[0];
+
+async function run(
+  rack1: Reach,
+  closed: Given["closed"] = [],
+  outlook: Outlook = { from: "here", address: "127.0.0.1" },
+) {
   const rack2: Reach = { state: "unreachable", error: new Error("rack2: no answer") };
   const told: string[] = [];
   const results = await verify(
-    { exported, inventory, closed, reach: async (host) => (host === "rack1" ? rack1 : rack2) },
+    {
+      exported,
+      inventory,
+      closed,
+      reach: async (host) => (host === "rack1" ? rack1 : rack2),
+      outlook: async () => outlook,
+    },
     ({ name }) => told.push(name),
   );
   expect(told).toHaveLength(results.length);
@@ -60,7 +74,7 @@ test("a unit that has failed", async () => {
 });
 
 test("a port on a host that does not answer is not taken for closed", async () => {
-  const port = { address: "127.0.0.1", port: 1, what: "chat: the RPC worker" };
+  const port = { allowed: ["rack2"], port: 1, what: "chat: the RPC worker" };
   const results = await run(unit("active"), [
     { ...port, host: "rack1" },
     { ...port, host: "rack2" },
@@ -69,4 +83,82 @@ test("a port on a host that does not answer is not taken for closed", async () =
     { host: "rack1", name: "chat: the RPC worker: port 1 to be closed to strangers", label: "passed" },
     { host: "rack2", label: "could not look" },
   ]);
+});
+
+/** A jump host whose connections end at this machine's ports. */
+const behind = (name: string, listed = true) =>
+  ({
+    from: "jump host",
+    name,
+    listed,
+    jumpAddress: "10.0.0.9",
+    address: "192.168.7.2",
+    sshPort: 22,
+    connect: async (port) => {
+      if (port === 22) return { state: "open", stream: new PassThrough() };
+      return { state: "closed", why: "Connection refused" };
+    },
+  }) satisfies Outlook;
+const rpc = { host: "rack1", port: 50052, what: "chat: the RPC worker" };
+
+test("what lies behind a jump host is tried from there, and the report says so", async () => {
+  const port = { ...rpc, allowed: ["rack1", "leader"] };
+  const [, , closed] = await run(unit("active"), [port], behind("bastion"));
+  expect(closed).toMatchObject({
+    type: "through bastion",
+    label: "passed",
+    details: ["no connection from bastion (Connection refused)"],
+  });
+});
+
+test("a service is asked from outside of its host; one that only its host reaches is not", async () => {
+  const outputs = (url: string) => ({ services: { chat: { url, model: "chat" } }, "chat-apiKey": "sk-lab" });
+  const stack = (url: string) => ({
+    deployment: {
+      resources: [
+        {
+          urn: "urn:pulumi:lab::gpu-hosts::pulumi:pulumi:Stack::lab",
+          type: "pulumi:pulumi:Stack",
+          outputs: outputs(url),
+        },
+      ],
+    },
+  });
+  const ask = (url: string, outlook: Outlook) => {
+    const hosts = { rack1: hostEntry.parse({ platform: "linux", address: "192.168.7.2" }) };
+    const reach = async () => unit("active");
+    return verify({
+      exported: stack(url),
+      inventory: { hosts },
+      closed: [],
+      reach,
+      outlook: async () => outlook,
+    });
+  };
+  expect(await ask("http://192.168.7.2:8080/v1", behind("bastion"))).toMatchObject([
+    {
+      host: "rack1",
+      type: "through bastion",
+      label: "failed",
+      details: ["no answer at http://192.168.7.2:8080 from bastion: Connection refused"],
+    },
+    { host: "rack1", type: "through bastion", label: "could not look" },
+  ]);
+  expect(await ask("http://127.0.0.1:8080/v1", behind("bastion"))).toEqual([]);
+});
+
+test("a jump host that may reach the port proves nothing of strangers", async () => {
+  const port = { ...rpc, allowed: ["rack1", "leader"] };
+  expect(await run(unit("active"), [port], behind("leader"))).toHaveLength(2);
+  // As a login outside of the inventory it is known by its address.
+  const allowed = { ...rpc, allowed: ["rack1"] };
+  const outside = { ...behind("ops@127.0.0.1", false), jumpAddress: "127.0.0.1" };
+  expect(await run(unit("active"), [allowed], outside)).toHaveLength(2);
+});
+
+test("behind a ProxyCommand nobody can look from outside", async () => {
+  const port = { ...rpc, allowed: ["rack1"] };
+  const [, , closed] = await run(unit("active"), [port], { from: "nowhere", command: "nc -x proxy" });
+  expect(closed).toMatchObject({ type: "from outside", verdict: "unknown", label: "could not look" });
+  expect(closed?.details.join()).toContain("not looked at from outside: only a ProxyCommand leads there");
 });

@@ -3,29 +3,11 @@ import { type Probe, probe as probeSchema } from "#facts/probe.ts";
 import { definitions } from "#provider/resources/index.ts";
 import type { Reach } from "#transport/host.ts";
 import type { Inventory } from "#transport/inventory.ts";
-import { type Deployed, deployedResources, nameOf, stackOutputs } from "./deployed.ts";
+import type { Outlook } from "#transport/outlook.ts";
+import { type Deployed, deployedResources, nameOf } from "./deployed.ts";
 import { withHosts } from "./hosts.ts";
-import { completes, isClosed, refusesStrangers, servicesIn } from "./outside.ts";
-import type { Outcome, Result } from "./result.ts";
-
-/** A port that nobody but certain hosts may reach. */
-export interface ClosedPort {
-  readonly host: string;
-  /** Address by which a stranger would try. */
-  readonly address: string;
-  readonly port: number;
-  /** What listens there, in the operator's words. */
-  readonly what: string;
-}
-
-interface Test {
-  readonly host: string;
-  readonly name: string;
-  readonly type: string;
-  /** Takes secrets out of what was seen. */
-  readonly mask: (text: string) => string;
-  run(): Promise<Outcome>;
-}
+import { type ClosedPort, closedTests, outlooksOn, serviceTests } from "./outside-tests.ts";
+import type { Result, Test } from "./result.ts";
 
 const labels = new Map([
   [true, { verdict: "good", label: "passed" }],
@@ -40,7 +22,9 @@ export function stackVerify(
   closed: readonly ClosedPort[],
   onResult?: (result: Result) => void,
 ): Promise<readonly Result[]> {
-  return withHosts(inventory, (reach) => verify({ exported, inventory, closed, reach }, onResult));
+  return withHosts(inventory, (reach, pool) =>
+    verify({ exported, inventory, closed, reach, outlook: (host) => pool.outlook(host) }, onResult),
+  );
 }
 
 interface Subject {
@@ -48,22 +32,26 @@ interface Subject {
   readonly inventory: Pick<Inventory, "hosts">;
   readonly closed: readonly ClosedPort[];
   reach(host: string): Promise<Reach>;
+  /** From where the ports of a host can be tried. */
+  outlook(host: string): Promise<Outlook>;
 }
 
 /**
- * Asks all at once: the probes of Check resources and the units, on the hosts; a completion of each service, from here; ports
- * that must be closed to us. Every test gives a result, whatever the others do.
+ * Asks all at once: the probes of Check resources and the units, on the hosts; a completion of each service, from outside of
+ * its host; ports that must be closed there. Outside is this machine, or the last jump host on the way to the host: what lies
+ * behind one is for the network there. Every test gives a result, whatever the others do.
  */
-export function verify(
-  { exported, inventory, closed, reach }: Subject,
+export async function verify(
+  { exported, inventory, closed, reach, outlook }: Subject,
   onResult: (result: Result) => void = () => undefined,
 ): Promise<readonly Result[]> {
+  const outside = { ...inventory, outlooks: await outlooksOn(Object.keys(inventory.hosts), outlook) };
   const tests = [
     ...deployedResources(exported, definitions).flatMap((resource) => hostTests(resource, reach)),
-    ...outsideTests(exported, inventory),
-    ...closed.map((port) => closedTest(port, reach)),
+    ...serviceTests(exported, outside),
+    ...closed.flatMap((port) => closedTests(port, outside, reach)),
   ];
-  return Promise.all(tests.map((test) => result(test, onResult)));
+  return await Promise.all(tests.map((test) => result(test, onResult)));
 }
 
 async function result(test: Test, onResult: (result: Result) => void): Promise<Result> {
@@ -101,37 +89,4 @@ function hostTests(resource: Deployed, reach: Subject["reach"]): readonly Test[]
       return { ok: state === "ok", text };
     },
   }));
-}
-
-/** What a client elsewhere in the network sees of each service; this machine stands for such a client. */
-function outsideTests(exported: unknown, inventory: Subject["inventory"]): readonly Test[] {
-  const { outputs, mask } = stackOutputs(exported);
-  return servicesIn(outputs).flatMap((service) => {
-    const { hostname } = new URL(service.url);
-    const host =
-      Object.entries(inventory.hosts).find(([, { address }]) => address === hostname)?.[0] ?? hostname;
-    const test = (name: string, run: Test["run"]): Test => ({ host, name, type: "from outside", mask, run });
-    return [
-      test(`${service.name}: ${service.url} to answer a completion of ${service.model}`, () =>
-        completes(service)),
-      ...(service.apiKey === undefined
-        ? []
-        : [test(`${service.name}: to refuse a client without the key`, () => refusesStrangers(service))]),
-    ];
-  });
-}
-
-function closedTest(port: ClosedPort, reach: Subject["reach"]): Test {
-  return {
-    host: port.host,
-    name: `${port.what}: port ${port.port} to be closed to strangers`,
-    type: "from outside",
-    mask: (text) => text,
-    run: async () => {
-      // On a machine that is down every port looks closed.
-      const reached = await reach(port.host);
-      if (reached.state === "unreachable") return { ok: undefined, text: reached.error.message };
-      return await isClosed(port);
-    },
-  };
 }

@@ -3,12 +3,13 @@ import { basename } from "node:path";
 import { firstSight, type Met, meet } from "#checks/first-contact.ts";
 import type { Survey } from "#checks/survey.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
-import { type HostEntry, hostEntry, hostName } from "#transport/inventory.ts";
+import { type HostEntry, hostEntry, hostName, type Inventory } from "#transport/inventory.ts";
 import { readWords, UsageError } from "./arguments.ts";
 import { askHidden, hasTerminal } from "./ask.ts";
 import { confirmKey } from "./confirm-key.ts";
-import { type LoginAddress, parseLoginAddress, sameAddress } from "./login-address.ts";
+import { sameAddress } from "./login-address.ts";
 import { nameFrom, newEntry } from "./new-entry.ts";
+import { bySshConfig, completeLogin, jumpOf, machinesBefore } from "./new-way.ts";
 import { voice } from "./output.ts";
 import { projectOf, pulumi } from "./pulumi.ts";
 import { inventoryOf, readConfiguration } from "./stack.ts";
@@ -17,6 +18,7 @@ import { surveyText } from "./survey-text.ts";
 
 const options = {
   name: { type: "string" },
+  jump: { type: "string" },
   "identity-file": { type: "string" },
   "host-key": { type: "string" },
   yes: { type: "boolean", short: "y" },
@@ -25,24 +27,35 @@ const options = {
 /** `host add`: from an address to an entry of the inventory, with a host key that somebody has compared. */
 export async function addHost(argv: readonly string[]): Promise<number> {
   const { words, values } = readWords(["user@address", "stack"], options, argv);
-  const [target = "", stack = ""] = words;
-  const login = parseLoginAddress(target);
+  const [word = "", stack = ""] = words;
+  const login = await completeLogin(word);
+  const target = word.includes("@") ? word : `${login.user}@${word}`;
+  const jump = jumpOf(values.jump);
   const file = stackFileOf(projectOf(stack), stack);
   const text = readStackFile(file) ?? (await newStackFile(stack, file));
-  refuseTaken(text, login, stack, values.name);
+  refuseTaken(text, { ...login, jump }, stack, values.name);
+  const who = values.name ?? target;
+  const others = await machinesBefore(who, jump, stack);
 
   const say = voice();
   try {
-    say.now(`looking at ${target}, without logging in`);
-    const sight = await firstSight(login, values["host-key"]);
-    say.stop();
-    if (sight.windows) throw windowsPc(target);
-    await confirmKey(target, sight, values);
     const identityFile = values["identity-file"];
+    const asked = hostEntry.parse({ platform: "linux", ...login, jump, identityFile });
+    say.now(`looking at ${target}, without logging in`);
+    const inventory = { ...others, hosts: { ...others.hosts, [who]: asked } };
+    const sight = await firstSight(who, inventory, values["host-key"]);
+    say.stop();
+    const { through } = sight;
+    const place = through === undefined ? target : `${target} (through ${through})`;
+    if (sight.windows) throw windowsPc(place);
+    await confirmKey(place, sight, values);
+    // The port stands in the entry also where the ssh config said it: the rules across hosts go by the entry.
+    const port = asked.port ?? (sight.port === 22 ? undefined : sight.port);
     const hostKey = sight.key.fingerprint;
-    const entry = hostEntry.parse({ platform: "linux", ...login, hostKey, identityFile });
-    say.now(`logging in to ${target}`);
-    const { access, survey } = await read(entry, { target, stack, name: values.name }, () => say.stop());
+    const entry = { ...asked, port, hostKey };
+    say.now(`logging in to ${place}`);
+    const which = { target, stack, name: values.name, who };
+    const { access, survey } = await read(entry, others, which, () => say.stop());
     say.stop();
     refuseOtherSystems(target, survey);
 
@@ -51,17 +64,24 @@ export async function addHost(argv: readonly string[]): Promise<number> {
       throw new UsageError(
         `${target} calls itself ${survey.hostname}, which is no name for it: add -- --name NAME`,
       );
-    refuseTaken(text, login, stack, name);
+    refuseTaken(text, entry, stack, name);
     const twin = Object.entries(hostsIn(text)).find(([, host]) => host.hostKey === hostKey)?.[0];
     if (twin !== undefined)
       console.error(
         `${twin} has the same host key: is it the same machine, or a copy that needs keys of its own?`,
       );
-    const same = await addressesOf(login.address);
-    const added = newEntry({ login, hostKey, keyType: sight.key.type, identityFile, survey, same });
+    const { renamed, sshConfig } = bySshConfig(asked, sight);
+    // An alias of the ssh config is no address for other machines, so what it stands for may be proposed.
+    const same = renamed ? [] : await addressesOf(login.address);
+    const key = { hostKey, keyType: sight.key.type, identityFile };
+    const reached = { ...entry, at: sight.address };
+    const added = newEntry({ reached, sshConfig, ...key, survey, same });
     writeStackFile(file, withHost(text, name, added));
     console.log(
-      `${name} (${target})\n${surveyText(survey)}\nroot by ${access}\n`.replaceAll(/\n(?=.)/g, "\n  "),
+      `${name} (${target}${through === undefined ? "" : `, through ${through}`})\n${surveyText(survey)}\nroot by ${access}\n`.replaceAll(
+        /\n(?=.)/g,
+        "\n  ",
+      ),
     );
     console.log(
       `${name} is in ${basename(file)} now. Next: name it in a service there, then npm run plan ${stack}`,
@@ -86,10 +106,18 @@ async function newStackFile(stack: string, file: string): Promise<string> {
 }
 
 /** An address or a name that the inventory has already. */
-function refuseTaken(text: string, login: LoginAddress, stack: string, name: string | undefined): void {
+function refuseTaken(
+  text: string,
+  login: Pick<HostEntry, "address" | "port" | "jump">,
+  stack: string,
+  name: string | undefined,
+): void {
   const hosts = hostsIn(text);
-  for (const [taken, { address, port = 22 }] of Object.entries(hosts)) {
+  // Behind other jump hosts the same private address may be another machine.
+  const way = (jump: unknown) => [jump ?? []].flat().join(" ");
+  for (const [taken, { address, port = 22, jump }] of Object.entries(hosts)) {
     if (!sameAddress(login, { address: String(address), port: Number(port) })) continue;
+    if (way(jump) !== way(login.jump)) continue;
     throw new Error(
       `${login.address} is in the inventory of ${stack} already, as ${taken}; to read again what it has: npm run host refresh ${stack} ${taken}`,
     );
@@ -120,19 +148,22 @@ interface Which {
   readonly target: string;
   readonly stack: string;
   readonly name: string | undefined;
+  /** What it is called in messages. */
+  readonly who: string;
 }
 
 /** Logs in and reads, with the sudo password from the stack or from the operator where one is asked for. */
 async function read(
   entry: HostEntry,
+  others: Inventory,
   which: Which,
   beforeAsking: () => void,
 ): Promise<Extract<Met, { state: "read" }>> {
-  const { target, stack, name } = which;
-  const first = await meet(name ?? target, entry);
+  const { target, stack, name, who } = which;
+  const first = await meet(who, entry, others);
   const met =
     first.state === "password needed"
-      ? await meet(name ?? target, entry, { sudoPassword: await sudoPassword(which, beforeAsking) })
+      ? await meet(who, entry, others, { sudoPassword: await sudoPassword(which, beforeAsking) })
       : first;
   if (met.state === "read") return met;
   if (met.state === "windows") throw windowsPc(target);

@@ -4,7 +4,7 @@ import { refreshHosts } from "./host-refresh.ts";
 import { main } from "./main.ts";
 
 const usage = [
-  "npm run host add USER@ADDRESS[:PORT] <stack> -- [--name NAME] [--identity-file FILE] [--yes --host-key SHA256:…]",
+  "npm run host add USER@ADDRESS[:PORT] <stack> -- [--name NAME] [--jump HOST|USER@ADDRESS[:PORT],…] [--identity-file FILE] [--yes --host-key SHA256:…]",
   "       npm run host refresh <stack> [host]",
 ].join("\n");
 

@@ -4,7 +4,8 @@ import { hostEntry } from "#transport/inventory.ts";
 import { nameFrom, newEntry } from "./new-entry.ts";
 
 const host = {
-  login: { user: "ops", address: "203.0.113.7", port: 2222 },
+  reached: { user: "ops", address: "203.0.113.7", at: "203.0.113.7", port: 2222 },
+  sshConfig: undefined,
   hostKey: `SHA256:${"A".repeat(43)}`,
   keyType: "ssh-ed25519",
   identityFile: undefined,
@@ -56,10 +57,31 @@ test("an entry with its comments; a private address is only proposed", () => {
 test("without another private address nothing is proposed", () => {
   const used = {
     ...host,
-    login: { ...host.login, address: "rack1.lan" },
+    reached: { ...host.reached, address: "rack1.lan" },
     same: ["192.168.7.11", "100.101.1.2"],
   };
   expect(newEntry(used).lines.join("\n")).not.toContain("groupAddress");
+});
+
+test("a way through other machines is written as it was given, and told where it is the ssh config's", () => {
+  const { lines, fields } = newEntry({
+    ...host,
+    reached: { user: "ops", address: "rack1", at: "100.101.1.2", jump: ["bastion", "ops@10.0.0.1"] },
+    sshConfig: "HostName 100.101.1.2",
+  });
+  expect(lines.slice(0, 7)).toEqual([
+    "platform: linux",
+    "address: rack1",
+    "user: ops",
+    "jump:",
+    "  - bastion",
+    "  - ops@10.0.0.1",
+    "# Whoever runs up needs this in ~/.ssh/config: HostName 100.101.1.2.",
+  ]);
+  // What it is reached at is what others will rather use.
+  expect(lines).toContain("# groupAddress: 100.101.1.2");
+  expect(fields).not.toHaveProperty("port");
+  expect(parse(lines.join("\n"))).toEqual(fields);
 });
 
 test.each([

@@ -1,11 +1,14 @@
 import type { Survey } from "#checks/survey.ts";
-import type { LoginAddress } from "./login-address.ts";
+import type { HostEntry } from "#transport/inventory.ts";
 import type { NewEntry } from "./stack-file.ts";
 import { linesUnder } from "./yaml-edit.ts";
 
 /** What the entry of a new host is made of. */
 export interface NewHost {
-  readonly login: LoginAddress;
+  /** What it was reached by; `at` is what the operator's ssh config made of the address. */
+  readonly reached: Pick<HostEntry, "address" | "port" | "user" | "jump"> & { readonly at: string };
+  /** What of the way only the operator's ssh config says, in words. */
+  readonly sshConfig: string | undefined;
   readonly hostKey: string;
   /** Type of the key, as known_hosts has it. */
   readonly keyType: string;
@@ -17,18 +20,23 @@ export interface NewHost {
 
 /** A host of the inventory as `host add` writes it, with comments for who reads it later. */
 export function newEntry(host: NewHost): NewEntry {
-  const { login, hostKey, keyType, identityFile, survey } = host;
+  const { hostKey, keyType, identityFile, survey } = host;
+  const { address, port, user, jump } = host.reached;
   const reached = {
     platform: "linux",
-    address: login.address,
-    ...(login.port === 22 ? {} : { port: login.port }),
-    user: login.user,
+    address,
+    ...(port === undefined ? {} : { port }),
+    user,
+    ...(jump === undefined ? {} : { jump }),
   };
   const key = { hostKey, ...(identityFile === undefined ? {} : { identityFile }) };
   return {
     fields: { ...reached, ...key, ...survey.facts },
     lines: [
       ...fieldLines(reached),
+      ...(host.sshConfig === undefined
+        ? []
+        : [`# Whoever runs up needs this in ~/.ssh/config: ${host.sshConfig}.`]),
       `# ${keyType}; on the machine itself: ssh-keygen -lf ${keyFile(keyType)}`,
       ...fieldLines(key),
       ...groupAddressLines(host),
@@ -47,8 +55,11 @@ export function keyFile(keyType: string): string {
   return `/etc/ssh/ssh_host_${name}_key.pub`;
 }
 
-function groupAddressLines({ survey, login, same }: NewHost): string[] {
-  const [first, ...more] = privateAddresses(survey.addresses, [login.address, ...same]);
+function groupAddressLines({ survey, reached, same }: NewHost): string[] {
+  const addresses = survey.addresses.toSorted(
+    (a, b) => Number(b.address === reached.at) - Number(a.address === reached.at),
+  );
+  const [first, ...more] = privateAddresses(addresses, [reached.address, ...same]);
   if (first === undefined) return [];
   const others = more.map(({ device, address }) => `${address} (${device})`);
   const also = others.length === 0 ? "" : `; it also has ${others.join(", ")}`;

@@ -2,9 +2,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
-import { loginTo } from "#checks/login.ts";
+import { loginsTo } from "#checks/login.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
-import { jumpsOf } from "#transport/inventory.ts";
 import { UsageError } from "./arguments.ts";
 import { main } from "./main.ts";
 import { sshArguments } from "./ssh-arguments.ts";
@@ -21,18 +20,12 @@ await main("npm run ssh <stack> <host> [-- COMMAND …]", async () => {
   const entry = hosts[name];
   if (entry === undefined)
     throw new UsageError(`${stack} has no host ${name}; it has: ${Object.keys(hosts).join(", ") || "none"}`);
-  const inner = jumpsOf(entry)?.find((jump) => jump in hosts);
-  if (inner !== undefined)
-    throw new Error(
-      `${name} is reached through ${inner}, whose login your ssh does not know from our inventory. Log in to ${inner} first:\n` +
-        `  npm run ssh ${stack} ${inner}\nor write hosts.${name}.jump as user@address.`,
-    );
-  const login = await loginTo(name, entry, { hosts, credentials });
+  const logins = await loginsTo(name, { hosts, credentials });
 
   // Only its owner can look into a folder that mkdtemp makes.
   const folder = mkdtempSync(join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), "gpu-hosts-ssh-"));
   try {
-    const { args, files } = sshArguments(entry, { login, credentials: credentials[name], folder });
+    const { args, files } = sshArguments(entry, logins, folder);
     for (const [path, content] of Object.entries(files)) writeFileSync(path, content, { mode: 0o600 });
     return await ssh([...args, ...command]);
   } finally {

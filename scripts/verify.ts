@@ -1,5 +1,6 @@
 import { networkInterfaces } from "node:os";
-import { type ClosedPort, stackVerify } from "#checks/verify.ts";
+import type { ClosedPort } from "#checks/outside-tests.ts";
+import { stackVerify } from "#checks/verify.ts";
 import { parseConfiguration, placement } from "#stacks/config.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
 import { readArguments } from "./arguments.ts";
@@ -43,10 +44,9 @@ function closedPorts({ hosts, services }: ReturnType<typeof parseConfiguration>)
     own.has(hosts[host]?.address ?? "") || own.has(hosts[host]?.groupAddress ?? "");
   return Object.entries(services).flatMap(([name, service]) =>
     placement(service).exposures.flatMap(({ host, port, what, from }) => {
-      const address = hosts[host]?.address;
-      if (from === "everyone" || address === undefined) return [];
+      if (from === "everyone" || hosts[host] === undefined) return [];
       const allowed = from === "itself" ? [host] : [host, ...from];
-      return allowed.some(isThisMachine) ? [] : [{ host, address, port, what: `${name}: ${what}` }];
+      return allowed.some(isThisMachine) ? [] : [{ host, allowed, port, what: `${name}: ${what}` }];
     }),
   );
 }

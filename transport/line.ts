@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Destination } from "./connect.ts";
 import type { Connection } from "./connection.ts";
-import { fieldOf } from "./endpoint.ts";
+import { type Endpoint, fieldOf } from "./endpoint.ts";
 import { HostError, type Subject } from "./errors.ts";
 import { type Hop, NotYet } from "./way.ts";
 
@@ -38,8 +38,12 @@ export class Line implements Hop {
     this.#prepare = prepare;
   }
 
+  get endpoint(): Endpoint {
+    return this.#destination.endpoint;
+  }
+
   get subject(): Subject {
-    return this.#destination.endpoint.subject;
+    return this.endpoint.subject;
   }
 
   get answering(): boolean {

@@ -1,18 +1,28 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
+import type { Destination } from "./connect.ts";
 import { agentOf, type Endpoint, type Surroundings } from "./endpoint.ts";
 import { HostError } from "./errors.ts";
-import type { Reach } from "./host.ts";
-import { type Credentials, type HostEntry, type Inventory, jumpProblem } from "./inventory.ts";
+import type { Gate, Reach } from "./host.ts";
+import type { Credentials, HostEntry, Inventory } from "./inventory.ts";
 import { Line, type OnWait } from "./line.ts";
+import { type Outlook, outlookOn } from "./outlook.ts";
 import { Resolver } from "./resolve.ts";
+import { type Scanned, scanHostKey } from "./scan-host-key.ts";
 import { SshHost } from "./ssh-host.ts";
+import { openWay } from "./way.ts";
 
 export interface ReachOptions {
   /** Seconds to wait for a host that does not answer (it may be booting). @default 60 */
   readonly withinSeconds?: number;
   /** Called with a line while the host does not answer, for progress: at once, then every 5 s. */
   readonly onWait?: OnWait;
+}
+
+/** One SSH server on the way to a host, or the host itself at the end of it. */
+export interface Stop {
+  readonly endpoint: Endpoint;
+  readonly credentials: Credentials | undefined;
 }
 
 /** Connections to the machines of one inventory, one each. */
@@ -22,11 +32,20 @@ export interface Pool {
    * not in the inventory rejects.
    */
   reach(name: string, options?: ReachOptions): Promise<Reach>;
+  /** All SSH servers on the way to a host, first to last; the last is the host. Connects to nothing. */
+  stops(name: string): Promise<readonly Stop[]>;
+  /** The key that a host shows, by the way that a login takes. The host is not logged in to; those before it are. */
+  scan(name: string, wanted?: string): Promise<Scanned>;
+  /** From where the ports of a host can be tried. Connects to nothing yet. */
+  outlook(name: string): Promise<Outlook>;
   /** Ends all connections; afterwards nothing of the pool keeps the process running. */
   close(): Promise<void>;
 }
 
 const REACH_SECONDS = 60;
+
+/** A destination whose way is a line of this pool. */
+type LineTo = Destination & { readonly via: Line | undefined };
 
 /** Opens a pool; connects to nothing yet. @param surroundings where keys are looked for; default: this user's */
 export function openPool(inventory: Inventory, surroundings: Partial<Surroundings> = {}): Pool {
@@ -35,29 +54,41 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
   const hosts = new Map<string, Promise<SshHost>>();
   /** Jump hosts that are not in the inventory, by the way to them: one connection each, whoever is behind. */
   const passages = new Map<string, Line>();
-  let closed = false;
+  const closing = new AbortController();
 
-  function hostNamed(name: string): Promise<SshHost> {
+  function entryOf(name: string): HostEntry {
     const entry = inventory.hosts[name];
     if (entry === undefined) throw unknown(name, Object.keys(inventory.hosts));
+    return entry;
+  }
+
+  function hostNamed(name: string): Promise<SshHost> {
+    const entry = entryOf(name);
     const way = wayTo(entry, inventory.credentials[name]);
-    const host = hosts.get(way) ?? makeHost(name, entry);
+    const host = hosts.get(way) ?? makeHost(name);
     hosts.set(way, host);
     return host;
   }
 
-  async function makeHost(name: string, entry: HostEntry): Promise<SshHost> {
-    const wrong = jumpProblem(name, inventory.hosts);
-    if (wrong !== undefined)
-      throw new HostError({ name, target: entry.address }, "config", `hosts.${name}.jump: ${wrong}`);
-    const endpoint = await resolver.host(name, entry);
-    // Only an entry names other hosts; an ssh config has names of its own.
-    const [first, ...later] = endpoint.jumps;
-    const inside = entry.jump !== undefined && first !== undefined && first in inventory.hosts;
-    const outer = inside ? await hostNamed(first) : undefined;
-    const hops = await resolver.hops(inside ? later : endpoint.jumps, entry.sshConfig, []);
-    const destination = { endpoint, credentials: inventory.credentials[name] };
-    return new SshHost({ ...destination, via: passage(hops, outer?.line) }, outer?.gate);
+  async function makeHost(name: string): Promise<SshHost> {
+    const { destination, gate } = await destinationOf(name);
+    return new SshHost(destination, gate);
+  }
+
+  async function destinationOf(name: string): Promise<{ destination: LineTo; gate: Gate | undefined }> {
+    const { endpoint, outer, hops } = await resolver.way(name, entryOf(name), inventory.hosts);
+    const before = outer === undefined ? undefined : await hostNamed(outer);
+    const via = passage(hops, before?.line);
+    return { destination: { endpoint, credentials: inventory.credentials[name], via }, gate: before?.gate };
+  }
+
+  async function stops(name: string): Promise<readonly Stop[]> {
+    const { endpoint, outer, hops } = await resolver.way(name, entryOf(name), inventory.hosts);
+    return [
+      ...(outer === undefined ? [] : await stops(outer)),
+      ...hops.map((hop) => ({ endpoint: hop, credentials: undefined })),
+      { endpoint, credentials: inventory.credentials[name] },
+    ];
   }
 
   /** The connection through which what lies behind the hops is reached. */
@@ -78,7 +109,7 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
       const making = hostNamed(name);
       try {
         const host = await making;
-        if (closed) host.close();
+        if (closing.signal.aborted) host.close();
         await host.connected(withinSeconds, onWait);
         return { state: "reachable", host };
       } catch (error) {
@@ -87,8 +118,23 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
       }
     },
 
+    stops,
+
+    async scan(name, wanted) {
+      const { endpoint, via } = (await destinationOf(name)).destination;
+      return await scanHostKey(endpoint, () => openWay(endpoint, via, closing.signal), {
+        through: via?.subject,
+        wanted,
+      });
+    },
+
+    async outlook(name) {
+      const { endpoint, via } = (await destinationOf(name)).destination;
+      return outlookOn(endpoint, via, closing.signal);
+    },
+
     async close() {
-      closed = true;
+      closing.abort();
       for (const made of await Promise.allSettled(hosts.values()))
         if (made.status === "fulfilled") made.value.close();
       for (const line of passages.values()) line.close();

@@ -1,7 +1,17 @@
 import { type Endpoint, endpointOf, type Surroundings } from "./endpoint.ts";
 import { HostError } from "./errors.ts";
-import { type HostEntry, hostEntry, parseLogin } from "./inventory.ts";
+import { type HostEntry, hostEntry, type Inventory, jumpProblem, parseLogin } from "./inventory.ts";
 import { readSshConfig, type SshConfig } from "./ssh-config.ts";
+
+/** What leads to a host of the inventory. */
+export interface Way {
+  /** The host itself. */
+  readonly endpoint: Endpoint;
+  /** The host of the inventory that it is reached through; it stands before the hops. */
+  readonly outer: string | undefined;
+  /** SSH servers on the way that are no hosts of the inventory, first to last. */
+  readonly hops: readonly Endpoint[];
+}
 
 /** Asks the operator's ssh config about each address once, however many hosts are reached through it. */
 export class Resolver {
@@ -12,16 +22,21 @@ export class Resolver {
     this.#surroundings = surroundings;
   }
 
-  /** Where a host of the inventory is and how it is logged in to. */
-  host(name: string, entry: HostEntry): Promise<Endpoint> {
-    return this.#endpoint(name, true, entry);
+  /** Where a host of the inventory is, how it is logged in to and through what. Rejects with a `config` HostError. */
+  async way(name: string, entry: HostEntry, hosts: Inventory["hosts"]): Promise<Way> {
+    const wrong = jumpProblem(name, hosts);
+    if (wrong !== undefined)
+      throw new HostError({ name, target: entry.address }, "config", `hosts.${name}.jump: ${wrong}`);
+    const endpoint = await this.#endpoint(name, true, entry);
+    // Only an entry names other hosts; an ssh config has names of its own.
+    const [first, ...later] = endpoint.jumps;
+    const outer = entry.jump !== undefined && first !== undefined && first in hosts ? first : undefined;
+    const hops = await this.#hops(outer === undefined ? endpoint.jumps : later, entry.sshConfig, []);
+    return { endpoint, outer, hops };
   }
 
-  /**
-   * The SSH servers on the way, first to last, for hops that are no hosts of the inventory. As with ssh, the first of them
-   * is reached as the ssh config says of it, each later one through the one before.
-   */
-  async hops(
+  /** As with ssh, the first of the hops is reached as the ssh config says of it, each later one through the one before. */
+  async #hops(
     texts: readonly string[],
     sshConfig: boolean,
     way: readonly string[],
@@ -40,7 +55,7 @@ export class Resolver {
         "correct ProxyJump in ~/.ssh/config: ssh -G NAME shows it",
       );
     }
-    return [...(await this.hops(before, sshConfig, [...way, name])), first, ...later];
+    return [...(await this.#hops(before, sshConfig, [...way, name])), first, ...later];
   }
 
   #jumpHost(text: string, sshConfig: boolean): Promise<Endpoint> {

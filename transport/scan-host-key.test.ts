@@ -3,9 +3,20 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { endpointOf } from "./endpoint.ts";
 import { fingerprintOf } from "./host-key.ts";
+import { hostEntry } from "./inventory.ts";
 import { scanHostKey } from "./scan-host-key.ts";
 import { missingForSshd, startSshd, type TestSshd } from "./testing/sshd.ts";
+
+import { openWay } from "./way.ts";
+
+/** Asks directly, as for an entry without jump hosts. */
+function scan(address: string, port: number, wanted?: string) {
+  const entry = hostEntry.parse({ platform: "linux", address, port });
+  const endpoint = endpointOf("x", true, entry, undefined, { home: "/nonexistent" });
+  return scanHostKey(endpoint, () => openWay(endpoint, undefined, new AbortController().signal), { wanted });
+}
 
 const missing = missingForSshd();
 const describeOnSshd = describe.skipIf(missing !== undefined && process.env.CI === undefined);
@@ -29,7 +40,7 @@ describeOnSshd("the host key of an sshd", () => {
 
   test("comes without a login, by every address", async () => {
     for (const address of ["127.0.0.1", "::1", "localhost"]) {
-      const { key, software } = await scanHostKey({ address, port: sshd.port });
+      const { key, software } = await scan(address, sshd.port);
       expect(key.fingerprint).toBe(sshd.fingerprint);
       expect(sshd.hostKeyLine).toContain(`${key.type} ${key.blob}`);
       expect(software).toMatch(/^OpenSSH_/);
@@ -37,15 +48,13 @@ describeOnSshd("the host key of an sshd", () => {
   });
 
   test("of another type is found when it is the one wanted", async () => {
-    const server = { address: "127.0.0.1", port: sshd.port };
-    expect((await scanHostKey(server, rsa)).key).toMatchObject({ type: "ssh-rsa", fingerprint: rsa });
-    expect((await scanHostKey(server, "SHA256:none")).key.fingerprint).toBe(sshd.fingerprint);
+    const ask = (wanted: string) => scan("127.0.0.1", sshd.port, wanted);
+    expect((await ask(rsa)).key).toMatchObject({ type: "ssh-rsa", fingerprint: rsa });
+    expect((await ask("SHA256:none")).key.fingerprint).toBe(sshd.fingerprint);
   });
 });
 
 test("where nobody listens the reason and what to try are told", async () => {
-  await expect(scanHostKey({ address: "127.0.0.1", port: 1 })).rejects.toThrow(
-    /ECONNREFUSED[\s\S]*ssh-keyscan -p 1/,
-  );
-  await expect(scanHostKey({ address: "nowhere.invalid", port: 22 })).rejects.toThrow("cannot be resolved");
+  await expect(scan("127.0.0.1", 1)).rejects.toThrow(/ECONNREFUSED[\s\S]*ssh-keyscan -p 1/);
+  await expect(scan("nowhere.invalid", 22)).rejects.toThrow("cannot be resolved");
 });

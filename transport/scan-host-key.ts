@@ -1,13 +1,8 @@
-import { connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import ssh2 from "ssh2";
-import { HostError } from "./errors.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { HostError, type Subject } from "./errors.ts";
 import { fingerprintOf, type HostKeyAlgorithm, keyAlgorithms } from "./host-key.ts";
-
-/** Where an SSH server listens. */
-export interface SshServer {
-  readonly address: string;
-  readonly port: number;
-}
 
 /** The public key by which a server proves who it is. */
 export interface ServerKey {
@@ -20,9 +15,17 @@ export interface ServerKey {
 }
 
 export interface Scanned {
+  readonly endpoint: Endpoint;
   /** What the server calls itself: `OpenSSH_9.2p1 Debian-2+deb12u3`, `OpenSSH_for_Windows_9.5`. */
   readonly software: string;
   readonly key: ServerKey;
+}
+
+interface Wish {
+  /** The last machine on the way, for error texts. */
+  readonly through?: Subject | undefined;
+  /** Fingerprint that is looked for among the server's keys of other types as well, when it shows another one. */
+  readonly wanted?: string | undefined;
 }
 
 const SCAN_SECONDS = 15;
@@ -32,40 +35,54 @@ const MAX_GREETING = 8192;
 /**
  * Asks an SSH server for its host key, without logging in: the connection ends when the key is there. Of several keys the
  * server shows the first that both sides like.
- * @param wanted fingerprint that is looked for among the server's keys of other types as well, when it shows another one
+ * @param open the stream that a login would run on
  */
-export async function scanHostKey(server: SshServer, wanted?: string): Promise<Scanned> {
-  const first = await scan(server, keyAlgorithms([]));
+export async function scanHostKey(
+  endpoint: Endpoint,
+  open: () => Promise<Duplex>,
+  { through, wanted }: Wish = {},
+): Promise<Scanned> {
+  const scanned = async (algorithms: HostKeyAlgorithm[]) => {
+    const stream = await open().catch((error: Error) => {
+      throw explained(endpoint, through, error);
+    });
+    const seen = await scan(stream, algorithms).catch((error: Error) => {
+      throw explained(endpoint, through, error);
+    });
+    return { endpoint, ...seen };
+  };
+  const first = await scanned(keyAlgorithms([]));
   if (wanted === undefined || first.key.fingerprint === wanted) return first;
   for (const algorithm of ["ecdsa-sha2-nistp256", "rsa-sha2-512"] as const) {
     // A server that has no such key ends the handshake.
-    const other = await scan(server, [algorithm]).catch(() => undefined);
+    const other = await scanned([algorithm]).catch(() => undefined);
     if (other?.key.fingerprint === wanted) return other;
   }
   return first;
 }
 
-async function scan(server: SshServer, serverHostKey: HostKeyAlgorithm[]): Promise<Scanned> {
-  const socket = connect({ host: server.address, port: server.port });
+async function scan(
+  stream: Duplex,
+  serverHostKey: HostKeyAlgorithm[],
+): Promise<Pick<Scanned, "software" | "key">> {
   const client = new ssh2.Client();
   let timer: NodeJS.Timeout | undefined;
   try {
-    return await new Promise<Scanned>((resolve, reject) => {
-      const fail = (error: Error) => reject(explained(server, error));
-      timer = setTimeout(() => fail(new Error(`no key within ${SCAN_SECONDS} s`)), SCAN_SECONDS * 1000);
-      const software = softwareOn(socket);
-      client.on("error", fail).on("close", () => fail(new Error("the server closed the connection")));
-      socket.on("error", fail).once("connect", () => {
-        client.connect({
-          sock: socket,
-          username: "root",
-          authHandler: [],
-          algorithms: { serverHostKey },
-          hostVerifier: (key: Buffer) => {
-            resolve({ software: software(), key: keyOf(key) });
-            return false;
-          },
-        });
+    return await new Promise((resolve, reject) => {
+      const late = () => reject(new Error(`no key within ${SCAN_SECONDS} s`));
+      timer = setTimeout(late, SCAN_SECONDS * 1000);
+      const software = softwareOn(stream);
+      stream.on("error", reject);
+      client.on("error", reject).on("close", () => reject(new Error("the server closed the connection")));
+      client.connect({
+        sock: stream,
+        username: "root",
+        authHandler: [],
+        algorithms: { serverHostKey },
+        hostVerifier: (key: Buffer) => {
+          resolve({ software: software(), key: keyOf(key) });
+          return false;
+        },
       });
     });
   } finally {
@@ -73,18 +90,18 @@ async function scan(server: SshServer, serverHostKey: HostKeyAlgorithm[]): Promi
     // What the refusal of the key still brings is of no interest.
     client.removeAllListeners().on("error", () => undefined);
     client.destroy();
-    socket.destroy();
+    stream.on("error", () => undefined).destroy();
   }
 }
 
-/** Reads along on a socket, for ssh2 does not tell what the server calls itself. */
-function softwareOn(socket: Socket): () => string {
+/** Reads along on a stream, for ssh2 does not tell what the server calls itself. */
+function softwareOn(stream: Duplex): () => string {
   let greeting = "";
   const read = (chunk: Buffer) => {
     greeting += chunk.toString("latin1");
-    if (greeting.length > MAX_GREETING || /^SSH-.*\n/m.test(greeting)) socket.off("data", read);
+    if (greeting.length > MAX_GREETING || /^SSH-.*\n/m.test(greeting)) stream.off("data", read);
   };
-  socket.on("data", read);
+  stream.on("data", read);
   return () => /^SSH-[\d.]+-([^\r\n]*)/m.exec(greeting)?.[1] ?? "";
 }
 
@@ -94,9 +111,10 @@ function keyOf(key: Buffer): ServerKey {
   return { type, fingerprint: fingerprintOf(key), blob: key.toString("base64") };
 }
 
-function explained({ address, port }: SshServer, error: Error & { code?: string }): HostError {
+function explained(endpoint: Endpoint, through: Subject | undefined, error: Error): HostError {
+  const { address, port, user } = endpoint;
   const subject = { name: address, target: `port ${port}` };
-  if (error.code === "ENOTFOUND" || error.code === "EAI_AGAIN")
+  if (codeOf(error.cause) === "ENOTFOUND" || codeOf(error.cause) === "EAI_AGAIN")
     return new HostError(
       subject,
       "unreachable",
@@ -104,8 +122,13 @@ function explained({ address, port }: SshServer, error: Error & { code?: string 
       "correct the address, or look at your DNS (a tailnet name needs Tailscale to be up)",
       error,
     );
-  const parts: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
-  const reason = parts.map((part) => (part instanceof Error ? part.message : String(part))).join(", ");
-  const hint = `is it on, and does an SSH server listen there? try: ssh-keyscan -p ${port} ${address}`;
-  return new HostError(subject, "unreachable", `no SSH host key: ${reason}`, hint, error);
+  // Of a machine on the way, which it names.
+  if (error instanceof HostError) return error;
+  const direct = through === undefined && endpoint.proxyCommand === undefined;
+  const jump = through === undefined ? "" : `-J ${through.target} `;
+  const attempt = direct ? `ssh-keyscan -p ${port} ${address}` : `ssh ${jump}-p ${port} ${user}@${address}`;
+  const hint = `is it on, and does an SSH server listen there? try: ${attempt}`;
+  return new HostError(subject, "unreachable", `no SSH host key: ${error.message}`, hint, error);
 }
+
+const codeOf = (error: unknown) => (error as { code?: string } | undefined)?.code;

@@ -62,26 +62,35 @@ async function throughHop(endpoint: Endpoint, via: Hop, signal: AbortSignal): Pr
       error,
     );
   });
-  const opening = connection
-    .forward(endpoint.address, endpoint.port)
-    .catch((error: Error & { reason?: unknown }) => {
-      throw notForwarded(endpoint, via, error);
-    });
-  return await limited(
-    opening,
-    signal,
-    () =>
-      void opening.then(
-        (late) => late.destroy(),
-        () => undefined,
-      ),
-  );
+  return await openThrough(connection, endpoint, signal).catch((error: Error) => {
+    throw error instanceof NotYet ? error : notForwarded(endpoint, via, error);
+  });
+}
+
+/**
+ * The stream that a jump host opens to where an endpoint listens. Rejects with {@link NotYet} if that takes too long, else
+ * with the words of its SSH server, see {@link notForwarded}.
+ */
+export async function openThrough(
+  connection: Connection,
+  { address, port }: Pick<Endpoint, "address" | "port">,
+  signal: AbortSignal,
+): Promise<Duplex> {
+  const opening = connection.forward(address, port);
+  const close = (late: Duplex) => late.destroy();
+  return await limited(opening, signal, () => void opening.then(close, () => undefined));
 }
 
 /** Channel open failures of RFC 4254, 5.1. */
 const PROHIBITED = 1;
+const CONNECT_FAILED = 2;
 
-function notForwarded(endpoint: Endpoint, via: Hop, error: Error & { reason?: unknown }): Error {
+/** The jump host tried, and nobody took the connection. That there is no network between proves nothing of the port. */
+export const nobodyThere = (error: Error & { reason?: unknown }) =>
+  error.reason === CONNECT_FAILED && !/network is unreachable/i.test(error.message);
+
+/** Words why a jump host opened no connection to where an endpoint listens: {@link NotYet}, or a HostError. */
+export function notForwarded(endpoint: Endpoint, via: Hop, error: Error & { reason?: unknown }): Error {
   const { subject, address, port } = endpoint;
   const said = error.message.replace("(SSH) Channel open failure: ", "");
   const what = `its jump host ${via.subject.name} (${via.subject.target}) opened no connection to ${address} port ${port}: ${said}`;
