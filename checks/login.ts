@@ -1,7 +1,7 @@
 import type { Endpoint } from "#transport/endpoint.ts";
+import type { ServerKey } from "#transport/host-keys/scan-host-key.ts";
 import type { Inventory } from "#transport/inventory.ts";
 import type { Pool, Stop } from "#transport/pool.ts";
-import type { ServerKey } from "#transport/scan-host-key.ts";
 import { withHosts } from "./hosts.ts";
 
 /** What another SSH client needs to log in to a machine, or to one on the way to it, as we do. */

@@ -12,10 +12,10 @@ import {
   keyAlgorithms,
   knownHostsName,
   readKnownHosts,
-} from "./host-key.ts";
+} from "./host-keys/host-key.ts";
+import { keyError } from "./host-keys/key-error.ts";
+import { type Unvouched, vouchedKey } from "./host-keys/vouch.ts";
 import type { Credentials } from "./inventory.ts";
-import { keyError } from "./key-error.ts";
-import { type Unvouched, vouchedKey } from "./vouch.ts";
 import { type Hop, NotYet, openWay, reasonOf } from "./way.ts";
 
 /** For the whole of handshake and login: some ten round trips, more where an agent has many keys. */

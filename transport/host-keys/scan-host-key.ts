@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import ssh2 from "ssh2";
-import type { Endpoint } from "./endpoint.ts";
-import { HostError, type Subject } from "./errors.ts";
+import type { Endpoint } from "../endpoint.ts";
+import { HostError, type Subject } from "../errors.ts";
 import { fingerprintOf, type HostKeyAlgorithm, keyAlgorithms } from "./host-key.ts";
 
 /** The public key by which a server proves who it is. */

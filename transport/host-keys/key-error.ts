@@ -1,5 +1,5 @@
-import { type Endpoint, fieldOf } from "./endpoint.ts";
-import { HostError } from "./errors.ts";
+import { type Endpoint, fieldOf } from "../endpoint.ts";
+import { HostError } from "../errors.ts";
 import type { KeyVerdict, KnownKey } from "./host-key.ts";
 import type { Unvouched } from "./vouch.ts";
 

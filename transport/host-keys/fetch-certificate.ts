@@ -2,8 +2,8 @@ import { type ExecFileException, execFile } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import type { Duplex } from "node:stream";
-import { lastLines } from "./errors.ts";
-import { NotYet } from "./way.ts";
+import { lastLines } from "../errors.ts";
+import { NotYet } from "../way.ts";
 
 /** Kinds of host keys, as `ssh-keyscan -t` names them, by the algorithms under which a server offers a certificate for them. */
 export const CERTIFICATE_TYPES = {

@@ -3,13 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { endpointOf } from "./endpoint.ts";
+import { endpointOf } from "../endpoint.ts";
+import { hostEntry } from "../inventory.ts";
+import { missingForSshd, startSshd, type TestSshd } from "../testing/sshd.ts";
+import { openWay } from "../way.ts";
 import { fingerprintOf } from "./host-key.ts";
-import { hostEntry } from "./inventory.ts";
 import { scanHostKey } from "./scan-host-key.ts";
-import { missingForSshd, startSshd, type TestSshd } from "./testing/sshd.ts";
-
-import { openWay } from "./way.ts";
 
 /** Asks directly, as for an entry without jump hosts. */
 function scan(address: string, port: number, wanted?: string) {

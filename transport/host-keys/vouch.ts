@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import type { Endpoint } from "./endpoint.ts";
+import type { Endpoint } from "../endpoint.ts";
 import {
   CannotFetch,
   CERTIFICATE_TYPES,

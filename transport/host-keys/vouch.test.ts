@@ -4,12 +4,12 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { sh } from "./command.ts";
-import { HostError } from "./errors.ts";
-import type { Reach } from "./host.ts";
-import type { HostEntry } from "./inventory.ts";
-import { openPool } from "./pool.ts";
-import { missingForSshd, startSshd, type TestSshd } from "./testing/sshd.ts";
+import { sh } from "../command.ts";
+import { HostError } from "../errors.ts";
+import type { Reach } from "../host.ts";
+import type { HostEntry } from "../inventory.ts";
+import { openPool } from "../pool.ts";
+import { missingForSshd, startSshd, type TestSshd } from "../testing/sshd.ts";
 
 // Real servers on a machine that may be busy.
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
