@@ -1,2 +1,2 @@
 @echo off
-node --max-semi-space-size=2 "%~dp0pulumi-resource-gpuhost" %*
+node --max-semi-space-size=4 "%~dp0pulumi-resource-gpuhost" %*
