@@ -11,6 +11,7 @@ import {
   type KnownKey,
   keyAlgorithms,
   knownHostsName,
+  OTHER_ALGORITHMS,
   readKnownHosts,
 } from "./host-keys/host-key.ts";
 import { keyError } from "./host-keys/key-error.ts";
@@ -55,7 +56,7 @@ export async function connect(
     if (authority) return await attemptVouched(destination, known, listener, signal);
     if (endpoint.hostKey === undefined) throw error;
     // A host shows one of its keys, and a pin does not tell of which type it is: it may be the pin of another one.
-    for (const algorithm of ["ecdsa-sha2-nistp256", "rsa-sha2-512"] as const) {
+    for (const algorithm of OTHER_ALGORITHMS) {
       const other = await attempt(destination, { known }, [algorithm], listener, signal).catch(
         () => undefined,
       );

@@ -2,18 +2,16 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { HostEntry } from "./inventory.ts";
 import type { Outlook } from "./outlook.ts";
 import { openPool, type Pool } from "./pool.ts";
-import { missingForSshd, startSshd, type TestSshd } from "./testing/sshd.ts";
+import { describeOnSshd } from "./testing/describe-on-sshd.ts";
+import { startSshd, type TestSshd } from "./testing/sshd.ts";
 
 /** What is asked of a host without logging in to it: its key, and its ports from the machine before it. */
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
-
-const missing = missingForSshd();
-const describeOnSshd = describe.skipIf(missing !== undefined && process.env.CI === undefined);
 
 describeOnSshd("a host behind a jump host", () => {
   let bastion: TestSshd;

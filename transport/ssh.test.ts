@@ -12,15 +12,11 @@ import { fingerprintOf } from "./host-keys/host-key.ts";
 import type { Credentials, HostEntry } from "./inventory.ts";
 import { openPool, type Pool } from "./pool.ts";
 import type { SshHost } from "./ssh-host.ts";
-import { missingForSshd, startSshd, type TestSshd } from "./testing/sshd.ts";
+import { describeOnSshd } from "./testing/describe-on-sshd.ts";
+import { startSshd, type TestSshd } from "./testing/sshd.ts";
 
 // Real servers on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
-
-const missing = missingForSshd();
-if (missing !== undefined) process.stderr.write(`tests over SSH are skipped: ${missing}\n`);
-/** Under CI nothing is skipped: there the missing part is the failure. */
-const describeOnSshd = describe.skipIf(missing !== undefined && process.env.CI === undefined);
 
 const pools: Pool[] = [];
 afterEach(async () => {

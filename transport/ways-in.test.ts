@@ -2,20 +2,18 @@ import { execFileSync, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { type Command, sh } from "./command.ts";
 import { HostError } from "./errors.ts";
 import type { Fact, Finished, Machine, Reach } from "./host.ts";
 import type { Credentials, HostEntry } from "./inventory.ts";
 import { openPool, type Pool } from "./pool.ts";
+import { describeOnSshd } from "./testing/describe-on-sshd.ts";
 import { type SlowProxy, startSlowProxy } from "./testing/slow-proxy.ts";
-import { missingForSshd, startSshd, type TestSshd } from "./testing/sshd.ts";
+import { startSshd, type TestSshd } from "./testing/sshd.ts";
 
 // Real servers on a machine that may be busy, and links that are slow on purpose.
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
-
-const missing = missingForSshd();
-const describeOnSshd = describe.skipIf(missing !== undefined && process.env.CI === undefined);
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

@@ -3,9 +3,9 @@ import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileS
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
-import { ok } from "#tests/support/ended.ts";
+import { ok, refusals } from "#tests/support/ended.ts";
 import { openTerminal } from "#tests/support/terminal.ts";
-import { createWorkspace, type Ended, type Workspace } from "#tests/support/workspace.ts";
+import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 import { pulumiFolder } from "#toolchain/install.ts";
 import { describeLab } from "./describe-lab.ts";
 import type { LabHost } from "./host.ts";
@@ -35,15 +35,7 @@ const add = (login: string, ...options: string[]) =>
   workspace.script("host", "add", login, "lab", "--identity-file", alpha.identityFile, ...options);
 const ssh = (...words: string[]) => workspace.script("ssh", "lab", ...words);
 
-/** Fails, and leaves the stack file as it is. */
-async function refused(command: Promise<Ended>): Promise<string> {
-  const before = text();
-  const { exitCode, output } = await command;
-  expect(exitCode, output).toBe(1);
-  expect(output).not.toContain("    at ");
-  expect(text()).toBe(before);
-  return output;
-}
+const refused = refusals(file);
 
 /** A network of its own: a switch in alpha, and a cable to each of the others. */
 async function layInnerNetwork(): Promise<void> {

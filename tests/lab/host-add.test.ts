@@ -2,10 +2,10 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
-import { ok } from "#tests/support/ended.ts";
+import { ok, refusals } from "#tests/support/ended.ts";
 import { openTerminal } from "#tests/support/terminal.ts";
 import { startWindowsSshd } from "#tests/support/windows-sshd.ts";
-import { createWorkspace, type Ended, type Workspace } from "#tests/support/workspace.ts";
+import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 import { describeLab } from "./describe-lab.ts";
 import type { LabHost } from "./host.ts";
 import { type Lab, startLab } from "./lab.ts";
@@ -38,15 +38,7 @@ const onTerminal = (login: string, ...options: string[]) => {
   return openTerminal(words.join(" "), { cwd: workspace.folder, env: workspace.env });
 };
 
-/** Fails, and leaves the stack file as it is. */
-async function refused(command: Promise<Ended>): Promise<string> {
-  const before = text();
-  const { exitCode, output } = await command;
-  expect(exitCode, output).toBe(1);
-  expect(output).not.toContain("    at ");
-  expect(text()).toBe(before);
-  return output;
-}
+const refused = refusals(file);
 
 const password = "hunter2-of-ops";
 

@@ -100,6 +100,15 @@ const ALGORITHMS = {
 export type HostKeyAlgorithm = (typeof ALGORITHMS)[keyof typeof ALGORITHMS][number];
 
 /**
+ * One algorithm for each further type of key that servers commonly have. A server shows one key, of the type that both sides
+ * like best, which need not be the one that is looked for by its fingerprint.
+ */
+export const OTHER_ALGORITHMS = [
+  "ecdsa-sha2-nistp256",
+  "rsa-sha2-512",
+] as const satisfies readonly HostKeyAlgorithm[];
+
+/**
  * In which order to ask a host for its keys: first the types we hold one of, since a host has several keys and would show
  * us another than the one we know.
  */

@@ -2,10 +2,11 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { endpointOf } from "../endpoint.ts";
 import { hostEntry } from "../inventory.ts";
-import { missingForSshd, startSshd, type TestSshd } from "../testing/sshd.ts";
+import { describeOnSshd } from "../testing/describe-on-sshd.ts";
+import { startSshd, type TestSshd } from "../testing/sshd.ts";
 import { openWay } from "../way.ts";
 import { fingerprintOf } from "./host-key.ts";
 import { scanHostKey } from "./scan-host-key.ts";
@@ -16,9 +17,6 @@ function scan(address: string, port: number, wanted?: string) {
   const endpoint = endpointOf("x", true, entry, undefined, { home: "/nonexistent" });
   return scanHostKey(endpoint, () => openWay(endpoint, undefined, new AbortController().signal), { wanted });
 }
-
-const missing = missingForSshd();
-const describeOnSshd = describe.skipIf(missing !== undefined && process.env.CI === undefined);
 
 describeOnSshd("the host key of an sshd", () => {
   let sshd: TestSshd;

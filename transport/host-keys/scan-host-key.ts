@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import ssh2 from "ssh2";
 import type { Endpoint } from "../endpoint.ts";
 import { HostError, type Subject } from "../errors.ts";
-import { fingerprintOf, type HostKeyAlgorithm, keyAlgorithms } from "./host-key.ts";
+import { fingerprintOf, type HostKeyAlgorithm, keyAlgorithms, OTHER_ALGORITHMS } from "./host-key.ts";
 
 /** The public key by which a server proves who it is. */
 export interface ServerKey {
@@ -53,7 +53,7 @@ export async function scanHostKey(
   };
   const first = await scanned(keyAlgorithms([]));
   if (wanted === undefined || first.key.fingerprint === wanted) return first;
-  for (const algorithm of ["ecdsa-sha2-nistp256", "rsa-sha2-512"] as const) {
+  for (const algorithm of OTHER_ALGORITHMS) {
     // A server that has no such key ends the handshake.
     const other = await scanned([algorithm]).catch(() => undefined);
     if (other?.key.fingerprint === wanted) return other;

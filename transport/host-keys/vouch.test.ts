@@ -3,19 +3,17 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { sh } from "../command.ts";
 import { HostError } from "../errors.ts";
 import type { Reach } from "../host.ts";
 import type { HostEntry } from "../inventory.ts";
 import { openPool } from "../pool.ts";
-import { missingForSshd, startSshd, type TestSshd } from "../testing/sshd.ts";
+import { describeOnSshd } from "../testing/describe-on-sshd.ts";
+import { startSshd, type TestSshd } from "../testing/sshd.ts";
 
 // Real servers on a machine that may be busy.
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
-
-const missing = missingForSshd();
-const describeOnSshd = describe.skipIf(missing !== undefined && process.env.CI === undefined);
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
