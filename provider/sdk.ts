@@ -17,24 +17,18 @@ function defer(name: string, from: NodeJS.Require): void {
   } catch {
     return;
   }
-  const present = from.cache[path];
-  if (present !== undefined) return;
-  const load = () => {
-    delete from.cache[path];
-    return from(name) as Record<PropertyKey, unknown>;
-  };
+  if (from.cache[path] !== undefined) return;
   let loaded: Record<PropertyKey, unknown> | undefined;
-  const exports = new Proxy(
-    {},
-    {
-      get(_, key) {
-        // What a compiled `import * as` asks first; it would copy every property of a module that says no.
-        if (key === "__esModule") return true;
-        loaded ??= load();
-        return loaded[key];
-      },
-    },
-  );
+  const get = (_: object, key: PropertyKey): unknown => {
+    // What a compiled `import * as` asks first; it would copy every property of a module that says no.
+    if (key === "__esModule") return true;
+    if (loaded === undefined) {
+      delete from.cache[path];
+      loaded = from(name) as Record<PropertyKey, unknown>;
+    }
+    return loaded[key];
+  };
+  const exports = new Proxy({}, { get });
   from.cache[path] = { id: path, filename: path, loaded: true, exports, children: [], paths: [] } as never;
 }
 

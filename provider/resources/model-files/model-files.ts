@@ -154,8 +154,8 @@ export const lookedAt = (want: Want): StampedPlaces => ({
 });
 
 /**
- * Name of the background work. Two models never share it, nor two choices of files of one, which would stop each other's work; another revision of the
- * same files does. A person can tell which it is.
+ * Name of the background work. Two models never share it, nor two choices of files of one, which would stop each other's
+ * work; another revision of the same files does. A person can tell which it is.
  */
 function workName({ name, directory, files }: Want): string {
   const all = JSON.stringify([directory, name, ...Object.keys(files).sort()]);
