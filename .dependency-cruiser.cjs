@@ -1,6 +1,6 @@
 // Who may import whom; the reasons stand in ARCHITECTURE.md. Tests may reach anywhere.
 const outside = (path) => ({
-  path: `^(?!(${path}))(stacks|components|provider|facts|transport|checks|models|scripts|toolchain|tests)/`,
+  path: `^(?!(${path}))(stacks|components|provider|facts|transport|inventory|checks|models|lab|scripts|toolchain|tests)/`,
 });
 const only = (from, allowed) => ({
   name: `${from.replaceAll(/\W+/g, "-")}-imports`,
@@ -11,22 +11,27 @@ const only = (from, allowed) => ({
 
 module.exports = {
   forbidden: [
-    only("transport/", "transport/"),
-    only("facts/", "facts/|transport/(host|command)\\.ts"),
+    only("inventory/", "inventory/"),
     only("models/", "models/"),
+    only("toolchain/", "toolchain/"),
+    only("transport/", "transport/|inventory/"),
+    only("facts/", "facts/|transport/(host|command)\\.ts|inventory/"),
     only(
       "provider/resources/",
-      "provider/resources/|provider/(resource|step|client|fetch)\\.ts|facts/|transport/(command|host)\\.ts",
+      "provider/resources/|provider/contract/|facts/|transport/(command|host)\\.ts|inventory/",
     ),
-    only("provider/", "provider/|facts/|transport/"),
-    only("components/", "components/|provider/resources/|provider/client\\.ts|models/"),
-    only("stacks/", "stacks/|components/|provider/sdk\\.ts|transport/inventory\\.ts|models/"),
-    only("checks/", "checks/|provider/|facts/|transport/|models/"),
+    only("provider/contract/", "provider/contract/|facts/|transport/(command|host)\\.ts|inventory/"),
+    only("provider/converge/", "provider/(converge|contract)/|facts/|transport/|inventory/"),
+    only("provider/adapter/", "provider/|facts/|transport/|inventory/"),
+    only("provider/", "provider/|facts/|transport/|inventory/"),
     only(
-      "scripts/",
-      "scripts/|checks/|stacks/(config|pins)\\.ts|toolchain/|transport/(command|inventory)\\.ts|tests/(lab|bench)/",
+      "components/",
+      "components/|provider/(resources|contract)/|provider/declare\\.ts|models/|inventory/",
     ),
-    only("toolchain/", "toolchain/"),
+    only("stacks/", "stacks/|components/|models/|inventory/"),
+    only("checks/", "checks/|provider/|facts/|transport/|models/|inventory/"),
+    only("lab/", "lab/|toolchain/|transport/|inventory/"),
+    only("scripts/", "scripts/|checks/|stacks/|lab/|toolchain/|transport/|inventory/|tests/bench/"),
     {
       name: "one-resource-knows-no-other",
       severity: "error",
@@ -51,7 +56,7 @@ module.exports = {
     doNotFollow: { path: "node_modules" },
     exclude: { path: "node_modules|^shared" },
     includeOnly: {
-      path: "^(stacks|components|provider|facts|transport|checks|models|scripts|toolchain|tests)/|node_modules/ssh2",
+      path: "^(stacks|components|provider|facts|transport|inventory|checks|models|lab|scripts|toolchain|tests)/|node_modules/ssh2",
     },
     tsConfig: { fileName: "tsconfig.json" },
     tsPreCompilationDeps: true,

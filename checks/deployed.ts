@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { AnyDefinition, Path } from "#provider/resource.ts";
-import { masker, unwrap } from "#provider/secrets.ts";
+import { masker, unwrap } from "#provider/adapter/secrets.ts";
+import type { AnyDefinition, Path } from "#provider/contract/resource.ts";
 
 /** One `gpuhost` resource as the stack's state records it. */
 export interface Deployed {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { defineResource } from "#provider/resource.ts";
+import { defineResource } from "#provider/contract/resource.ts";
 import { fakeHost } from "#transport/fake.ts";
 import type { Machine, Reach } from "#transport/host.ts";
 import { deployedResources } from "./deployed.ts";

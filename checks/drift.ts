@@ -1,10 +1,10 @@
-import { compare } from "#provider/compare.ts";
-import { observe } from "#provider/converge.ts";
-import { migrated } from "#provider/migrate.ts";
-import type { AnyDefinition, Config } from "#provider/resource.ts";
+import type { Inventory } from "#inventory/inventory.ts";
+import { migrated } from "#provider/adapter/migrate.ts";
+import type { AnyDefinition, Config } from "#provider/contract/resource.ts";
+import { compare } from "#provider/converge/compare.ts";
+import { observe } from "#provider/converge/converge.ts";
 import { definitions } from "#provider/resources/index.ts";
 import type { Reach } from "#transport/host.ts";
-import type { Inventory } from "#transport/inventory.ts";
 import { changeLines, showChanges } from "./change-text.ts";
 import { type Deployed, deployedResources, nameOf } from "./deployed.ts";
 import { withHosts } from "./hosts.ts";

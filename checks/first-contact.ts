@@ -1,8 +1,8 @@
 import { homedir } from "node:os";
+import type { Credentials, HostEntry, Inventory } from "#inventory/inventory.ts";
 import { HostError } from "#transport/errors.ts";
 import { judgeKey, type KeyVerdict, knownHostsName, readKnownHosts } from "#transport/host-keys/host-key.ts";
 import type { Scanned, ServerKey } from "#transport/host-keys/scan-host-key.ts";
-import type { Credentials, HostEntry, Inventory } from "#transport/inventory.ts";
 import { readSshConfig } from "#transport/ssh-config.ts";
 import { reachable, withHosts } from "./hosts.ts";
 import { type Survey, survey } from "./survey.ts";

@@ -1,5 +1,5 @@
+import type { Inventory } from "#inventory/inventory.ts";
 import type { Host, Reach } from "#transport/host.ts";
-import type { Inventory } from "#transport/inventory.ts";
 import { openPool, type Pool } from "#transport/pool.ts";
 
 /** A host that is looked at should be there; one that is booting gets this long. */

@@ -1,6 +1,6 @@
+import type { Inventory } from "#inventory/inventory.ts";
 import type { Endpoint } from "#transport/endpoint.ts";
 import type { ServerKey } from "#transport/host-keys/scan-host-key.ts";
-import type { Inventory } from "#transport/inventory.ts";
 import type { Pool, Stop } from "#transport/pool.ts";
 import { withHosts } from "./hosts.ts";
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type JournalEntry, type JournalRange, journal } from "#facts/journal.ts";
+import type { Inventory } from "#inventory/inventory.ts";
 import { definitions } from "#provider/resources/index.ts";
-import type { Inventory } from "#transport/inventory.ts";
 import { openPool } from "#transport/pool.ts";
 import { deployedResources, nameOf } from "./deployed.ts";
 

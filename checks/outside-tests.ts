@@ -1,5 +1,5 @@
+import type { Inventory } from "#inventory/inventory.ts";
 import type { Reach } from "#transport/host.ts";
-import type { Inventory } from "#transport/inventory.ts";
 import type { Outlook } from "#transport/outlook.ts";
 import { stackOutputs } from "./deployed.ts";
 import { completes, isClosed, isClosedTo, type JumpHost, refusesStrangers, servicesIn } from "./outside.ts";

@@ -2,7 +2,7 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { completionRequest, judgeCompletion } from "#facts/openai.ts";
+import { completionRequest, judgeCompletion } from "#facts/probes/openai.ts";
 import { HostError } from "#transport/errors.ts";
 import type { Outlook } from "#transport/outlook.ts";
 import type { Outcome } from "./result.ts";

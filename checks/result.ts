@@ -1,4 +1,4 @@
-import type { Change } from "#provider/resource.ts";
+import type { Change } from "#provider/contract/resource.ts";
 
 /** `unknown`: nobody could look, which is neither good nor bad. */
 export type Verdict = "good" | "bad" | "unknown";

@@ -6,9 +6,9 @@ import { memoryTotal } from "#facts/meminfo.ts";
 import { type GpuReading, gpus } from "#facts/nvidia-smi.ts";
 import { type OsRelease, osRelease } from "#facts/os-release.ts";
 import { uname } from "#facts/uname.ts";
+import type { MachineFacts } from "#inventory/machine-facts.ts";
 import { HostError } from "#transport/errors.ts";
 import type { Fact, Host } from "#transport/host.ts";
-import type { MachineFacts } from "#transport/machine-facts.ts";
 
 /** What a machine tells of itself. */
 export interface Survey {

@@ -1,9 +1,9 @@
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
-import { askProbe } from "#facts/ask-probe.ts";
+import { askProbe } from "#facts/probes/ask-probe.ts";
+import { hostEntry } from "#inventory/inventory.ts";
 import { fakeHost } from "#transport/fake.ts";
 import type { Machine, Reach } from "#transport/host.ts";
-import { hostEntry } from "#transport/inventory.ts";
 import type { Outlook } from "#transport/outlook.ts";
 import { verify } from "./verify.ts";
 

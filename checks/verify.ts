@@ -1,8 +1,8 @@
-import { askProbe, shownProbe } from "#facts/ask-probe.ts";
-import { type Probe, probe as probeSchema } from "#facts/probe.ts";
+import { askProbe, shownProbe } from "#facts/probes/ask-probe.ts";
+import { type Probe, probe as probeSchema } from "#facts/probes/probe.ts";
+import type { Inventory } from "#inventory/inventory.ts";
 import { definitions } from "#provider/resources/index.ts";
 import type { Reach } from "#transport/host.ts";
-import type { Inventory } from "#transport/inventory.ts";
 import type { Outlook } from "#transport/outlook.ts";
 import { type Deployed, deployedResources, nameOf } from "./deployed.ts";
 import { withHosts } from "./hosts.ts";

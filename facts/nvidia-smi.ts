@@ -1,6 +1,6 @@
 import { type Command, sh } from "#transport/command.ts";
 import type { Fact, Finished } from "#transport/host.ts";
-import type { GpuProbe, Verdict } from "./probe.ts";
+import type { GpuProbe, Verdict } from "./probes/probe.ts";
 
 /** One GPU as its driver reports it; what a driver does not know (`[N/A]`) is undefined. */
 interface Gpu {

@@ -1,7 +1,7 @@
 import { fstatSync } from "node:fs";
 import grpc from "@grpc/grpc-js";
 import provrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
-import { createProvider } from "./provider.ts";
+import { createProvider } from "./adapter/provider.ts";
 
 /** State of a large stack travels in one message; gRPC's own limit is 4 MB. */
 const maxMessageBytes = 400 * 1024 * 1024;

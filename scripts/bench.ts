@@ -6,8 +6,8 @@ import { thisMachine } from "#tests/bench/machine.ts";
 import { timePeers } from "#tests/bench/peers/peers.ts";
 import { record } from "#tests/bench/report.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
-import { UsageError } from "./arguments.ts";
-import { main } from "./main.ts";
+import { UsageError } from "./terminal/arguments.ts";
+import { main } from "./terminal/main.ts";
 
 const options = {
   peers: { type: "boolean" },

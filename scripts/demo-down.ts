@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { cacheDir } from "#tests/lab/base.ts";
-import { stopLab } from "#tests/lab/lab.ts";
-import { removeTree } from "#tests/lab/remove-tree.ts";
-import { main } from "./main.ts";
-import { voice } from "./output.ts";
-import { demoFolder } from "./pulumi.ts";
+import { cacheDir } from "#lab/base.ts";
+import { stopLab } from "#lab/lab.ts";
+import { removeTree } from "#lab/remove-tree.ts";
+import { demoFolder } from "./pulumi/pulumi.ts";
+import { main } from "./terminal/main.ts";
+import { voice } from "./terminal/output.ts";
 
 await main("npm run demo:down -- [--keep-images]", async () => {
   const { values } = parseArgs({ options: { "keep-images": { type: "boolean" } } });

@@ -4,16 +4,16 @@ import { join } from "node:path";
 import { $ } from "zx";
 import { stackOutputs } from "#checks/deployed.ts";
 import { servicesIn } from "#checks/outside.ts";
-import { attach, type Lab, startLab } from "#tests/lab/lab.ts";
-import { installRequirements, requirements } from "#tests/lab/requirements.ts";
-import { tinyGguf } from "#tests/lab/tiny-gguf.ts";
+import { attach, type Lab, startLab } from "#lab/lab.ts";
+import { installRequirements, requirements } from "#lab/requirements.ts";
+import { tinyGguf } from "#lab/tiny-gguf.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
-import { demoConfiguration, demoProject, demoStack } from "./demo-stack.ts";
-import { main } from "./main.ts";
-import { type Voice, voice } from "./output.ts";
-import { demoFolder, projectOf, pulumi, pulumiInTerminal } from "./pulumi.ts";
-import { recover } from "./recovery.ts";
-import { readStack } from "./stack.ts";
+import { demoConfiguration, demoProject, demoStack } from "./demo/demo-stack.ts";
+import { demoFolder, projectOf, pulumi, pulumiInTerminal } from "./pulumi/pulumi.ts";
+import { recover } from "./pulumi/recovery.ts";
+import { readStack } from "./stack/stack.ts";
+import { main } from "./terminal/main.ts";
+import { type Voice, voice } from "./terminal/output.ts";
 
 const labFolder = join(demoFolder, "lab");
 /** System packages that a demo has installed, for `demo:down` to name. */

@@ -1,8 +1,8 @@
 import { ensurePulumi } from "#toolchain/install.ts";
-import { readArguments } from "./arguments.ts";
-import { main } from "./main.ts";
-import { printReport, refuseDeep, reportOptions, reportUsage, voice } from "./output.ts";
-import { printStack } from "./printed-stack.ts";
+import { printStack } from "./stack/printed-stack.ts";
+import { readArguments } from "./terminal/arguments.ts";
+import { main } from "./terminal/main.ts";
+import { printReport, refuseDeep, reportOptions, reportUsage, voice } from "./terminal/output.ts";
 
 await main(`npm run drift <stack> -- ${reportUsage}`, async () => {
   const { stack, values } = readArguments(reportOptions);
@@ -15,7 +15,7 @@ await main(`npm run drift <stack> -- ${reportUsage}`, async () => {
     // Loaded while the CLI works.
     const [{ stackDrift }, { inventoryOf, readConfiguration }] = await Promise.all([
       import("#checks/drift.ts"),
-      import("./stack.ts"),
+      import("./stack/stack.ts"),
     ]);
     const inventory = inventoryOf(await readConfiguration(stack, printed.config));
     say.now("comparing the hosts with what was last applied");

@@ -1,7 +1,7 @@
-import { UsageError } from "./arguments.ts";
-import { addHost } from "./host-add.ts";
-import { refreshHosts } from "./host-refresh.ts";
-import { main } from "./main.ts";
+import { addHost } from "./host/add.ts";
+import { refreshHosts } from "./host/refresh.ts";
+import { UsageError } from "./terminal/arguments.ts";
+import { main } from "./terminal/main.ts";
 
 const usage = [
   "npm run host add USER@ADDRESS[:PORT] <stack> -- [--name NAME] [--jump HOST|USER@ADDRESS[:PORT],…] [--identity-file FILE] [--yes --host-key SHA256:…]",

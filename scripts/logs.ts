@@ -1,8 +1,8 @@
 import { readLogs, unitsOf } from "#checks/logs.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
-import { readWords, UsageError } from "./arguments.ts";
-import { main } from "./main.ts";
-import { inventoryOf, readStack } from "./stack.ts";
+import { inventoryOf, readStack } from "./stack/stack.ts";
+import { readWords, UsageError } from "./terminal/arguments.ts";
+import { main } from "./terminal/main.ts";
 
 const options = {
   host: { type: "string" },

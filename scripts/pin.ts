@@ -1,12 +1,12 @@
 import { namespaces } from "#stacks/config.ts";
 import { needsOf, pinnable } from "#stacks/pins.ts";
-import { readArguments, UsageError } from "./arguments.ts";
-import { exists, hashOf, type Progress } from "./fetch.ts";
-import { main } from "./main.ts";
-import { voice } from "./output.ts";
-import { projectOf } from "./pulumi.ts";
-import { readStackFile, stackFileOf, writeStackFile } from "./stack-file.ts";
-import { parseYaml, setIn } from "./yaml-edit.ts";
+import { exists, hashOf, type Progress } from "./pin/fetch.ts";
+import { projectOf } from "./pulumi/pulumi.ts";
+import { readStackFile, stackFileOf, writeStackFile } from "./stack/stack-file.ts";
+import { parseYaml, setIn } from "./stack/yaml-edit.ts";
+import { readArguments, UsageError } from "./terminal/arguments.ts";
+import { main } from "./terminal/main.ts";
+import { voice } from "./terminal/output.ts";
 
 const mb = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 const soFar = ({ bytes, total }: Progress) => (total ? `${mb(bytes)} of ${mb(total)}` : mb(bytes));

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { planned, planText } from "#checks/plan.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
-import { readArguments } from "./arguments.ts";
-import { main } from "./main.ts";
-import { voice } from "./output.ts";
-import { preview } from "./preview.ts";
+import { preview } from "./pulumi/preview.ts";
+import { readArguments } from "./terminal/arguments.ts";
+import { main } from "./terminal/main.ts";
+import { voice } from "./terminal/output.ts";
 
 const options = { json: { type: "boolean" }, refresh: { type: "boolean", short: "r" } } as const;
 

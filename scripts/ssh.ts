@@ -4,10 +4,10 @@ import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { loginsTo } from "#checks/login.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
-import { UsageError } from "./arguments.ts";
-import { main } from "./main.ts";
-import { sshArguments } from "./ssh-arguments.ts";
-import { inventoryOf, readConfiguration } from "./stack.ts";
+import { sshArguments } from "./host/ssh-arguments.ts";
+import { inventoryOf, readConfiguration } from "./stack/stack.ts";
+import { UsageError } from "./terminal/arguments.ts";
+import { main } from "./terminal/main.ts";
 
 await main("npm run ssh <stack> <host> [-- COMMAND …]", async () => {
   // Everything behind the host is the command's, also what looks like an option.

@@ -1,8 +1,8 @@
 import { ensurePulumi } from "#toolchain/install.ts";
-import { readArguments, UsageError } from "./arguments.ts";
-import { main } from "./main.ts";
-import { voice } from "./output.ts";
-import { projectOf, pulumiInTerminal } from "./pulumi.ts";
+import { projectOf, pulumiInTerminal } from "./pulumi/pulumi.ts";
+import { readArguments, UsageError } from "./terminal/arguments.ts";
+import { main } from "./terminal/main.ts";
+import { voice } from "./terminal/output.ts";
 
 const options = {
   host: { type: "string" },
@@ -19,7 +19,7 @@ await main(usage, async () => {
   await ensurePulumi();
   const project = projectOf(stack);
   // Here and not above: from the compile cache, which the entry itself has not been able to use.
-  const { recover } = await import("./recovery.ts");
+  const { recover } = await import("./pulumi/recovery.ts");
   await recover(project, stack, (line) => console.error(line));
   const { host, ...flags } = values;
   const passed = Object.entries(flags).flatMap(([name, given]) => (given ? [`--${name}`] : []));
@@ -37,7 +37,10 @@ await main(usage, async () => {
 
 /** Only what is on the host: a service whose leader is elsewhere gets its leader changed by the next whole `up`. */
 async function targetsOn(host: string, stack: string): Promise<string[]> {
-  const [{ preview }, { targetsOf }] = await Promise.all([import("./preview.ts"), import("./targets.ts")]);
+  const [{ preview }, { targetsOf }] = await Promise.all([
+    import("./pulumi/preview.ts"),
+    import("./stack/targets.ts"),
+  ]);
   const say = voice();
   try {
     say.now(`looking up what ${stack} has on ${host}`);

@@ -3,10 +3,10 @@ import type { ClosedPort } from "#checks/outside-tests.ts";
 import { stackVerify } from "#checks/verify.ts";
 import { parseConfiguration, placement } from "#stacks/config.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
-import { readArguments } from "./arguments.ts";
-import { main } from "./main.ts";
-import { printReport, refuseDeep, reportOptions, reportUsage, voice } from "./output.ts";
-import { readStack } from "./stack.ts";
+import { readStack } from "./stack/stack.ts";
+import { readArguments } from "./terminal/arguments.ts";
+import { main } from "./terminal/main.ts";
+import { printReport, refuseDeep, reportOptions, reportUsage, voice } from "./terminal/output.ts";
 
 await main(`npm run verify <stack> -- ${reportUsage}`, async () => {
   const { stack, values } = readArguments(reportOptions);

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { llamacpp } from "#components/llamacpp/config.ts";
-import type { EngineConfiguration, Placement } from "#components/placement.ts";
-import { credentials, type HostEntry, hostEntry, hostName } from "#transport/inventory.ts";
-import { check, lines, type Problem, pathText, suggestion } from "./problems.ts";
+import type { EngineConfiguration, Placement } from "#components/serving/placement.ts";
+import { credentials, type HostEntry, hostEntry, hostName } from "#inventory/inventory.ts";
+import { check, lines, type Problem, pathText, suggestion } from "#inventory/problems.ts";
 import { topologyProblems } from "./topology.ts";
 
 /** Every engine a service may name; a new one is a component folder and its line here and in index.ts. */

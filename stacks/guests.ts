@@ -1,4 +1,4 @@
-import type { Opening } from "#components/placement.ts";
+import type { Opening } from "#components/serving/placement.ts";
 
 /**
  * What another stack must hold for ours, a line for each machine with `base: false`: its firewall has one owner, and a port

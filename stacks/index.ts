@@ -2,7 +2,7 @@ import "./load-sdk.ts";
 import * as pulumi from "@pulumi/pulumi";
 import { LinuxGuest, LinuxHost, LostHost } from "#components/linux-host/linux-host.ts";
 import { Llamacpp } from "#components/llamacpp/llamacpp.ts";
-import type { EngineArgs, ServedModel, ServingHost } from "#components/serving-host.ts";
+import type { EngineArgs, ServedModel, ServingHost } from "#components/serving/serving-host.ts";
 import { type Announced, announceOutages } from "./announce.ts";
 import {
   type Configuration,

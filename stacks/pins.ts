@@ -1,10 +1,10 @@
 import type { z } from "zod";
 import { schema } from "#components/llamacpp/config.ts";
 import { llamacppNeed } from "#components/llamacpp/pin.ts";
-import type { Asked, Need } from "#components/vendor.ts";
-import { hosts } from "#transport/inventory.ts";
+import type { Asked, Need } from "#components/serving/vendor.ts";
+import { hosts } from "#inventory/inventory.ts";
+import { check, lines, type Problem } from "#inventory/problems.ts";
 import { mirrors, type RawConfiguration } from "./config.ts";
-import { check, lines, type Problem } from "./problems.ts";
 
 /** A vendor whose files are pinned, by its key in `mirrors`. */
 interface Vendor {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Exposure, Placement } from "#components/placement.ts";
+import type { Exposure, Placement } from "#components/serving/placement.ts";
 import { openings, topologyProblems } from "./topology.ts";
 
 const place = (address: string) => ({ platform: "linux", address, port: 22 });

@@ -1,7 +1,7 @@
 import { isIPv4 } from "node:net";
-import type { Exposure, Opening, Placement, Seat } from "#components/placement.ts";
-import { type HostEntry, jumpProblem, sshPort } from "#transport/inventory.ts";
-import { type Problem, pathText, suggestion } from "./problems.ts";
+import type { Exposure, Opening, Placement, Seat } from "#components/serving/placement.ts";
+import { type HostEntry, jumpProblem, sshPort } from "#inventory/inventory.ts";
+import { type Problem, pathText, suggestion } from "#inventory/problems.ts";
 
 /** A machine as the rules across hosts see it. */
 export interface Place {

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Credentials, hostEntry } from "#inventory/inventory.ts";
 import { loginMethods } from "./authentication.ts";
 import { endpointOf } from "./endpoint.ts";
-import { type Credentials, hostEntry } from "./inventory.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "gpu-hosts-auth-"));
 const home = join(folder, "home");

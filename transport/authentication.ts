@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { AgentAuthMethod, BaseAgent, ParsedKey, PublicKeyAuthMethod } from "ssh2";
 import ssh2 from "ssh2";
+import type { Credentials } from "#inventory/inventory.ts";
 import { type Endpoint, fieldOf } from "./endpoint.ts";
 import { HostError, type Subject } from "./errors.ts";
-import type { Credentials } from "./inventory.ts";
 
 /** One way to log in, and what an error text calls it. */
 export interface LoginMethod {

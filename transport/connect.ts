@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import ssh2 from "ssh2";
+import type { Credentials } from "#inventory/inventory.ts";
 import { type LoginMethod, loginMethods } from "./authentication.ts";
 import { Connection } from "./connection.ts";
 import { type Endpoint, fieldOf } from "./endpoint.ts";
@@ -16,7 +17,6 @@ import {
 } from "./host-keys/host-key.ts";
 import { keyError } from "./host-keys/key-error.ts";
 import { type Unvouched, vouchedKey } from "./host-keys/vouch.ts";
-import type { Credentials } from "./inventory.ts";
 import { type Hop, NotYet, openWay, reasonOf } from "./way.ts";
 
 /** For the whole of handshake and login: some ten round trips, more where an agent has many keys. */

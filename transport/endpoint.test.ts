@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { type HostEntry, hostEntry } from "#inventory/inventory.ts";
 import { agentOf, endpointOf, fieldOf } from "./endpoint.ts";
-import { type HostEntry, hostEntry } from "./inventory.ts";
 import { parseSshConfig } from "./ssh-config.ts";
 
 const home = "/home/anna";

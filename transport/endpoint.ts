@@ -1,6 +1,6 @@
 import { join, normalize } from "node:path";
+import { type HostEntry, jumpsOf } from "#inventory/inventory.ts";
 import type { Subject } from "./errors.ts";
-import { type HostEntry, jumpsOf } from "./inventory.ts";
 import type { SshConfig } from "./ssh-config.ts";
 
 /** What of the operator's own machine is used to log in. */

@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import type { HostEntry } from "./inventory.ts";
+import type { HostEntry } from "#inventory/inventory.ts";
 import type { Outlook } from "./outlook.ts";
 import { openPool, type Pool } from "./pool.ts";
 import { describeOnSshd } from "./testing/describe-on-sshd.ts";

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
+import type { Credentials, HostEntry, Inventory } from "#inventory/inventory.ts";
 import type { Destination } from "./connect.ts";
 import { agentOf, type Endpoint, type Surroundings } from "./endpoint.ts";
 import { HostError } from "./errors.ts";
 import type { Gate, Reach } from "./host.ts";
 import { type Scanned, scanHostKey } from "./host-keys/scan-host-key.ts";
-import type { Credentials, HostEntry, Inventory } from "./inventory.ts";
 import { Line, type OnWait } from "./line.ts";
 import { type Outlook, outlookOn } from "./outlook.ts";
 import { Resolver } from "./resolve.ts";

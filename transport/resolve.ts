@@ -1,6 +1,6 @@
+import { type HostEntry, hostEntry, type Inventory, jumpProblem, parseLogin } from "#inventory/inventory.ts";
 import { type Endpoint, endpointOf, type Surroundings } from "./endpoint.ts";
 import { HostError } from "./errors.ts";
-import { type HostEntry, hostEntry, type Inventory, jumpProblem, parseLogin } from "./inventory.ts";
 import { readSshConfig, type SshConfig } from "./ssh-config.ts";
 
 /** What leads to a host of the inventory. */

@@ -3,10 +3,10 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import type { Credentials, HostEntry } from "#inventory/inventory.ts";
 import { type Command, sh } from "./command.ts";
 import { HostError } from "./errors.ts";
 import type { Fact, Finished, Machine, Reach } from "./host.ts";
-import type { Credentials, HostEntry } from "./inventory.ts";
 import { openPool, type Pool } from "./pool.ts";
 import { describeOnSshd } from "./testing/describe-on-sshd.ts";
 import { type SlowProxy, startSlowProxy } from "./testing/slow-proxy.ts";

@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Opening } from "#components/placement.ts";
-import { AptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
-import { Files } from "#provider/resources/files/files.ts";
-import { Firewall } from "#provider/resources/firewall/firewall.ts";
+import type { Opening } from "#components/serving/placement.ts";
+import { declare } from "#provider/declare.ts";
+import { aptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
+import { files } from "#provider/resources/files/files.ts";
+import { firewall } from "#provider/resources/firewall/firewall.ts";
 import {
   declareExtraCommands,
   type ExtraCommand,
@@ -55,14 +56,20 @@ export class LinuxHost extends pulumi.ComponentResource {
     super("gpu-hosts:index:LinuxHost", name, {}, opts);
     const host = name;
     const wanted = anyOf([...needed, ...args.packages]);
-    const packages = new AptPackages(`${name}-packages`, { host, packages: wanted }, { parent: this });
-    const files = new Files(`${name}-files`, { host, files: baseFiles(args.heldPackages) }, { parent: this });
-    const firewall = new Firewall(
+    const packages = declare(aptPackages, `${name}-packages`, { host, packages: wanted }, { parent: this });
+    const written = declare(
+      files,
+      `${name}-files`,
+      { host, files: baseFiles(args.heldPackages) },
+      { parent: this },
+    );
+    const guarded = declare(
+      firewall,
       `${name}-firewall`,
       { host, ports: portsOf(args.openings) },
       { parent: this, dependsOn: [packages] },
     );
-    const own = [packages, files, firewall];
+    const own = [packages, written, guarded];
     const commands = declareExtraCommands(name, args.login, args.extraCommands, {
       parent: this,
       dependsOn: own,
@@ -97,7 +104,7 @@ export class LinuxGuest extends pulumi.ComponentResource {
   constructor(name: string, opts?: pulumi.ComponentResourceOptions) {
     super("gpu-hosts:index:LinuxGuest", name, {}, opts);
     const args = { host: name, packages: anyOf(asked) };
-    this.parts = [new AptPackages(`${name}-packages`, args, { parent: this })];
+    this.parts = [declare(aptPackages, `${name}-packages`, args, { parent: this })];
     this.registerOutputs();
   }
 }

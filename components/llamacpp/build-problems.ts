@@ -1,4 +1,4 @@
-import type { EngineProblem, MachineRecord, StackFacts } from "#components/placement.ts";
+import type { EngineProblem, MachineRecord, StackFacts } from "#components/serving/placement.ts";
 import { type Build, type BuildConfiguration, buildOf } from "./build-config.ts";
 import { machineOf, pick, suitable, unsuitable, type Variant } from "./release.ts";
 

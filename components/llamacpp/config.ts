@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { EngineConfiguration, Exposure } from "#components/placement.ts";
+import type { EngineConfiguration, Exposure } from "#components/serving/placement.ts";
 import { build, buildOf } from "./build-config.ts";
 import { buildProblems } from "./build-problems.ts";
 

@@ -1,11 +1,12 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { ServingHost } from "#components/serving-host.ts";
-import type { Witness } from "#provider/client.ts";
-import { AptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
-import { Download } from "#provider/resources/download/download.ts";
+import type { ServingHost } from "#components/serving/serving-host.ts";
+import type { Witness } from "#provider/contract/witness.ts";
+import { declare } from "#provider/declare.ts";
+import { aptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
+import { download } from "#provider/resources/download/download.ts";
 import { downloadFolder } from "#provider/resources/download/places.ts";
 import { type BuildPlace, buildFolder } from "#provider/resources/source-build/places.ts";
-import { SourceBuild } from "#provider/resources/source-build/source-build.ts";
+import { sourceBuild } from "#provider/resources/source-build/source-build.ts";
 import type { Build } from "./build-config.ts";
 import { variantOf } from "./build-problems.ts";
 import { type Archives, machineOf, pick, releaseUrl, sourceUrl, type Variant } from "./release.ts";
@@ -70,14 +71,19 @@ function declareRelease(
   const at = { host: host.name, witness };
   const variant = chosen(build, host);
   const archives = archivesOn(build, host, variant);
-  const libraries = new AptPackages(`${prefix}-libraries`, { ...at, packages: librariesOf(variant) }, opts);
+  const libraries = declare(
+    aptPackages,
+    `${prefix}-libraries`,
+    { ...at, packages: librariesOf(variant) },
+    opts,
+  );
   const fetched = (suffix: string, name: string, file: string, trial?: string[]) => {
     const sha256 = build.archives[file] ?? "";
     const url = releaseUrl(project, build.tag, file);
     const args = { ...at, name, url, sha256, unpack: { strip: 1 }, ...(trial ? { trial } : {}) };
     const after = { ...opts, dependsOn: [...opts.dependsOn, ...(trial ? [libraries] : [])] };
     return {
-      resource: new Download(`${prefix}-${suffix}`, args, after),
+      resource: declare(download, `${prefix}-${suffix}`, args, after),
       folder: downloadFolder({ name, sha256 }),
     };
   };
@@ -124,10 +130,15 @@ function declareSource(
   const [backend = ""] = chosen(build, host).split("-");
   const at = { host: host.name, witness };
   const packages = anyVersion("cmake", "g++", "libgomp1", "ninja-build", ...(compilers[backend] ?? []));
-  const tools = new AptPackages(`${prefix}-tools`, { ...at, packages }, opts);
+  const tools = declare(aptPackages, `${prefix}-tools`, { ...at, packages }, opts);
   const archive = { name: `llama.cpp.source-${service}`, sha256: build.sha256 };
   const url = build.url ?? sourceUrl(project, build.tag);
-  const source = new Download(`${prefix}-source`, { ...at, ...archive, url, unpack: { strip: 1 } }, opts);
+  const source = declare(
+    download,
+    `${prefix}-source`,
+    { ...at, ...archive, url, unpack: { strip: 1 } },
+    opts,
+  );
   const place = {
     name: `llama.cpp-${service}`,
     source: downloadFolder(archive),
@@ -135,7 +146,8 @@ function declareSource(
     targets: ["llama-server", "ggml-rpc-server"],
     path: backend === "cuda" ? [cudaCompiler] : [],
   } satisfies BuildPlace;
-  const built = new SourceBuild(
+  const built = declare(
+    sourceBuild,
     `${prefix}-build`,
     { ...at, ...place },
     { ...opts, dependsOn: [tools, source] },
@@ -149,7 +161,7 @@ export function declareBuild(build: Build, wanted: Wanted, opts: Options): Insta
     case "packages": {
       const { prefix, host, witness } = wanted;
       const args = { host: host.name, witness, packages: { ...build.packages } };
-      return { programs: {}, resources: [new AptPackages(`${prefix}-packages`, args, opts)] };
+      return { programs: {}, resources: [declare(aptPackages, `${prefix}-packages`, args, opts)] };
     }
     case "release":
       return declareRelease(build, wanted, opts);

@@ -1,12 +1,13 @@
 import { isIPv6 } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
-import type { EngineArgs, Mirrors, ServedModel, ServingHost } from "#components/serving-host.ts";
-import type { Witness } from "#provider/client.ts";
-import { Check } from "#provider/resources/check/check.ts";
-import { Files } from "#provider/resources/files/files.ts";
-import { ModelFiles } from "#provider/resources/model-files/model-files.ts";
+import type { EngineArgs, Mirrors, ServedModel, ServingHost } from "#components/serving/serving-host.ts";
+import type { Witness } from "#provider/contract/witness.ts";
+import { declare } from "#provider/declare.ts";
+import { check } from "#provider/resources/check/check.ts";
+import { files } from "#provider/resources/files/files.ts";
+import { modelFiles } from "#provider/resources/model-files/model-files.ts";
 import { modelFile } from "#provider/resources/model-files/places.ts";
-import { SystemdService } from "#provider/resources/systemd-service/systemd-service.ts";
+import { systemdService } from "#provider/resources/systemd-service/systemd-service.ts";
 import type { LlamacppService } from "./config.ts";
 import { type Group, groupOf, hashOf, leaderOf, type Member, renderGroup, workersOf } from "./group.ts";
 import { declareBuild, type Installed } from "./install.ts";
@@ -139,15 +140,17 @@ function declareWorker(part: Part, member: Member, machine: ServingHost): pulumi
   const build = install(part, machine);
   const scripts = memberFiles(group, ["build", "member", "worker"]);
   const answer = { [`/etc/systemd/system/${names.answer}`]: { content: renderMemberAnswer(group) } };
-  const files = new Files(`${prefix}-files`, { ...at, files: { ...scripts, ...answer } }, before);
+  const answering = declare(files, `${prefix}-files`, { ...at, files: { ...scripts, ...answer } }, before);
 
-  const dependsOn = [...installed(part, build), files];
-  const endpoint = new SystemdService(
+  const dependsOn = [...installed(part, build), answering];
+  const endpoint = declare(
+    systemdService,
     `${prefix}-member`,
     { ...at, name: names.socket, unit: renderMemberSocket(group, member) },
     { parent, dependsOn },
   );
-  const worker = new SystemdService(
+  const worker = declare(
+    systemdService,
     `${prefix}-worker`,
     {
       ...at,
@@ -189,7 +192,8 @@ function declareLeader(part: Part, machine: ServingHost, workers: pulumi.Resourc
     : {};
 
   const { token } = service.model;
-  const model = new ModelFiles(
+  const model = declare(
+    modelFiles,
     `${prefix}-model`,
     {
       ...at,
@@ -202,7 +206,8 @@ function declareLeader(part: Part, machine: ServingHost, workers: pulumi.Resourc
   );
   const after = { parent, dependsOn: [...base, ...workers] };
   const scripts = memberFiles(group, ["build", "gate", "members"]);
-  const files = new Files(
+  const written = declare(
+    files,
     `${prefix}-files`,
     { ...at, files: { "/var/lib/gpu-hosts": folder, ...scripts, ...key } },
     after,
@@ -215,7 +220,8 @@ function declareLeader(part: Part, machine: ServingHost, workers: pulumi.Resourc
     ...(service.apiKey ? { apiKeyFile: names.apiKey } : {}),
   };
   const deadlineSeconds = service.deadlineMinutes * 60;
-  const server = new SystemdService(
+  const server = declare(
+    systemdService,
     `${prefix}-server`,
     {
       ...at,
@@ -225,10 +231,11 @@ function declareLeader(part: Part, machine: ServingHost, workers: pulumi.Resourc
       ...(keyHash ? { restartOn: { "api key": keyHash } } : {}),
       readiness: { ...probe, deadlineSeconds },
     },
-    { parent, dependsOn: [...installed(part, build), files, model, ...workers] },
+    { parent, dependsOn: [...installed(part, build), written, model, ...workers] },
   );
   const generation = hashOf({ group: group.generation, unit });
-  new Check(
+  declare(
+    check,
     `${prefix}-check`,
     {
       ...at,

@@ -1,4 +1,4 @@
-import type { Asked, Need, VendorFile } from "#components/vendor.ts";
+import type { Asked, Need, VendorFile } from "#components/serving/vendor.ts";
 import { type Build, buildOf } from "./build-config.ts";
 import { type Built, variantOf } from "./build-problems.ts";
 import { archivesOf, candidates, machineOf, releaseUrl, sourceUrl } from "./release.ts";

@@ -1,4 +1,4 @@
-import type { MachineRecord } from "#components/placement.ts";
+import type { MachineRecord } from "#components/serving/placement.ts";
 
 /** Processor, as the names of release archives have it. */
 export type Arch = "x64" | "arm64";

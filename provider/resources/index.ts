@@ -1,4 +1,4 @@
-import type { AnyDefinition } from "#provider/resource.ts";
+import type { AnyDefinition } from "#provider/contract/resource.ts";
 import { aptPackages } from "./apt-packages/apt-packages.ts";
 import { aptSource } from "./apt-source/apt-source.ts";
 import { check } from "./check/check.ts";

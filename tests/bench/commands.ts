@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Lab, startLab } from "#tests/lab/lab.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
 import { createWorkspace } from "#tests/support/workspace.ts";
 import { readWithSsh } from "./bare-ssh.ts";
 import { type Fixture, inventory, root, type Stack, startFixture, well } from "./fixture.ts";

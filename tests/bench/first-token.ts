@@ -1,4 +1,4 @@
-import { eventually, startServedStack } from "#tests/lab/served-stack.ts";
+import { eventually, startServedStack } from "#tests/support/served-stack.ts";
 
 /** When one resource was begun and done, in seconds after the first of them was begun. */
 export interface Span {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import type { LabHost } from "#tests/lab/host.ts";
-import { type Lab, startLab } from "#tests/lab/lab.ts";
-import { inventoryEntry } from "#tests/lab/stack-config.ts";
+import type { LabHost } from "#lab/host.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { inventoryEntry } from "#tests/support/stack-config.ts";
 import { createWorkspace, type Ended, type Workspace } from "#tests/support/workspace.ts";
 import { startSlowProxy } from "#transport/testing/slow-proxy.ts";
 

@@ -1,9 +1,9 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import type { LabHost } from "#tests/lab/host.ts";
-import { type Lab, startLab } from "#tests/lab/lab.ts";
-import { local } from "#tests/lab/local.ts";
-import { inventoryEntry } from "#tests/lab/stack-config.ts";
+import type { LabHost } from "#lab/host.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { local } from "#lab/local.ts";
+import { inventoryEntry } from "#tests/support/stack-config.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 import { sshArguments } from "./bare-ssh.ts";
 import { well } from "./fixture.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
-import { local } from "#tests/lab/local.ts";
+import { local } from "#lab/local.ts";
 import { pulumiVersion } from "#toolchain/install.ts";
 
 /** What the figures depend on, to be told with them. */

@@ -1,7 +1,7 @@
 import { type Deployed, deployedResources } from "#checks/deployed.ts";
 import { drift } from "#checks/drift.ts";
+import { hostEntry, type Inventory } from "#inventory/inventory.ts";
 import { definitions } from "#provider/resources/index.ts";
-import { hostEntry, type Inventory } from "#transport/inventory.ts";
 import { openPool } from "#transport/pool.ts";
 import type { SshHost } from "#transport/ssh-host.ts";
 import { resources } from "./desired.ts";

@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type AptRepository, startAptRepository } from "#lab/apt-repository.ts";
+import type { LabHost } from "#lab/host.ts";
+import { type Hub, memberToken, startHub } from "#lab/hub.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import { ok } from "#tests/support/ended.ts";
+import { inventoryOf } from "#tests/support/stack-config.ts";
+import { traces } from "#tests/support/traces.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
-import { type AptRepository, startAptRepository } from "./apt-repository.ts";
-import { describeLab } from "./describe-lab.ts";
-import type { LabHost } from "./host.ts";
-import { type Hub, memberToken, startHub } from "./hub.ts";
-import { type Lab, startLab } from "./lab.ts";
-import { inventoryOf } from "./stack-config.ts";
-import { traces } from "./traces.ts";
 
 /**
  * A machine that somebody set up by hand before, taken over with the real engine by a stack of every resource type and let go

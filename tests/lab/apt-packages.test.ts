@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type AptRepository, startAptRepository } from "#lab/apt-repository.ts";
+import type { ExecOptions } from "#lab/host.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
 import { aptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
-import { type AptRepository, startAptRepository } from "./apt-repository.ts";
-import { type Bench, benchOn } from "./bench.ts";
-import { describeLab } from "./describe-lab.ts";
-import type { ExecOptions } from "./host.ts";
-import { type Lab, startLab } from "./lab.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
+import { type Bench, benchOn } from "#tests/support/lab-bench.ts";
 
 describeLab("AptPackages", () => {
   let lab: Lab;

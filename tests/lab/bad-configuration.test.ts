@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
+import { inventoryEntry, inventoryOf } from "#tests/support/stack-config.ts";
+import { traces } from "#tests/support/traces.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
-import { describeLab } from "./describe-lab.ts";
-import { type Lab, startLab } from "./lab.ts";
-import { inventoryEntry, inventoryOf } from "./stack-config.ts";
-import { traces } from "./traces.ts";
 
 /** What is wrong with a stack file is told by the real `pulumi preview` and `npm run up`, before any host is touched. */
 

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { runsOn } from "./bad-run.ts";
-import { describeLab } from "./describe-lab.ts";
-import type { LabHost } from "./host.ts";
-import { type Hub, startHub } from "./hub.ts";
-import { type Lab, startLab } from "./lab.ts";
+import type { LabHost } from "#lab/host.ts";
+import { type Hub, startHub } from "#lab/hub.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { runsOn } from "#tests/support/bad-run.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 
 /** One host is in no state to be brought there, or what is asked of it cannot be; the other is finished in the same run. */
 

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { LabHost } from "#lab/host.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { local } from "#lab/local.ts";
+import { runsOn } from "#tests/support/bad-run.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
+import { inventoryEntry } from "#tests/support/stack-config.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
-import { runsOn } from "./bad-run.ts";
-import { describeLab } from "./describe-lab.ts";
-import type { LabHost } from "./host.ts";
-import { type Lab, startLab } from "./lab.ts";
-import { local } from "./local.ts";
-import { inventoryEntry } from "./stack-config.ts";
 
 /** One host cannot be got into; the other is finished in the same run. Whatever it is, nothing was touched: a plain error. */
 

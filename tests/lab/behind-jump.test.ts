@@ -3,16 +3,16 @@ import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileS
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
+import type { LabHost } from "#lab/host.ts";
+import { type Hub, startHub } from "#lab/hub.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { local } from "#lab/local.ts";
+import { tinyGguf } from "#lab/tiny-gguf.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import { ok, refusals } from "#tests/support/ended.ts";
 import { openTerminal } from "#tests/support/terminal.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 import { pulumiFolder } from "#toolchain/install.ts";
-import { describeLab } from "./describe-lab.ts";
-import type { LabHost } from "./host.ts";
-import { type Hub, startHub } from "./hub.ts";
-import { type Lab, startLab } from "./lab.ts";
-import { local } from "./local.ts";
-import { tinyGguf } from "./tiny-gguf.ts";
 
 /**
  * Two machines on a network that only a third one reaches, from `host add` to a model that is verified, in one story: each

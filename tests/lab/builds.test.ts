@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type AptRepository, startAptRepository } from "./apt-repository.ts";
-import { describeLab } from "./describe-lab.ts";
-import { eventually, type ServedStack, startServedStack } from "./served-stack.ts";
+import { type AptRepository, startAptRepository } from "#lab/apt-repository.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
+import { eventually, type ServedStack, startServedStack } from "#tests/support/served-stack.ts";
 
 /**
  * Other builds of llama.cpp on a group that serves, with the real engine, in one story: each test goes on where the last

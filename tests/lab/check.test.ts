@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { pathText } from "#provider/compare.ts";
-import type { Config } from "#provider/resource.ts";
+import type { Config } from "#provider/contract/resource.ts";
+import { pathText } from "#provider/converge/compare.ts";
 import { check } from "#provider/resources/check/check.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import { type Life, startLife } from "#tests/support/life.ts";
-import { describeLab } from "./describe-lab.ts";
 
 describeLab("Check", () => {
   let life: Life;

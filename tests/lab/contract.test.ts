@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import {
   type Answer,
   type Engine,
@@ -10,8 +12,6 @@ import {
   startEngine,
   urnOf,
 } from "#tests/support/engine.ts";
-import { describeLab } from "./describe-lab.ts";
-import { type Lab, startLab } from "./lab.ts";
 
 /** The twelve points of the contract that hold for every resource, shown with Files on a real host. */
 

@@ -3,16 +3,16 @@ import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { LabHost } from "#lab/host.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { local } from "#lab/local.ts";
+import { spaceOf } from "#lab/network.ts";
+import { slotOf } from "#lab/slot.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import { failed, ok } from "#tests/support/ended.ts";
+import { inventoryEntry } from "#tests/support/stack-config.ts";
+import { traces } from "#tests/support/traces.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
-import { describeLab } from "./describe-lab.ts";
-import type { LabHost } from "./host.ts";
-import { type Lab, startLab } from "./lab.ts";
-import { local } from "./local.ts";
-import { spaceOf } from "./network.ts";
-import { slotOf } from "./slot.ts";
-import { inventoryEntry } from "./stack-config.ts";
-import { traces } from "./traces.ts";
 
 /**
  * What can go wrong around an `up`, with the real engine: two hosts that get their base and no service, which is quick. One

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import { type Engine, startEngine, urnOf } from "#tests/support/engine.ts";
-import { describeLab } from "./describe-lab.ts";
-import { type Lab, startLab } from "./lab.ts";
 
 let lab: Lab;
 let engine: Engine;

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { run } from "#provider/contract/step.ts";
 import { firewall } from "#provider/resources/firewall/firewall.ts";
 import { renderTable, tableRevert } from "#provider/resources/firewall/nft.ts";
 import { revertible } from "#provider/resources/firewall/revert.ts";
-import { run } from "#provider/step.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
+import { type Bench, benchOn } from "#tests/support/lab-bench.ts";
 import { quote, sh } from "#transport/command.ts";
-import { type Bench, benchOn } from "./bench.ts";
-import { describeLab } from "./describe-lab.ts";
-import { type Lab, startLab } from "./lab.ts";
 
 describeLab("Firewall", () => {
   let lab: Lab;

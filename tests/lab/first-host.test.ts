@@ -11,13 +11,13 @@ import {
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { LabHost } from "#lab/host.ts";
+import { type Hub, startHub } from "#lab/hub.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { tinyGguf } from "#lab/tiny-gguf.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import { openTerminal, type Terminal } from "#tests/support/terminal.ts";
 import { pulumiFolder } from "#toolchain/install.ts";
-import { describeLab } from "./describe-lab.ts";
-import type { LabHost } from "./host.ts";
-import { type Hub, startHub } from "./hub.ts";
-import { type Lab, startLab } from "./lab.ts";
-import { tinyGguf } from "./tiny-gguf.ts";
 
 /**
  * README's "Your first own host", typed as it stands there: in a shell on a terminal, in a copy of the checkout, by somebody

@@ -2,13 +2,13 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
+import type { LabHost } from "#lab/host.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import { ok, refusals } from "#tests/support/ended.ts";
 import { openTerminal } from "#tests/support/terminal.ts";
 import { startWindowsSshd } from "#tests/support/windows-sshd.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
-import { describeLab } from "./describe-lab.ts";
-import type { LabHost } from "./host.ts";
-import { type Lab, startLab } from "./lab.ts";
 
 /** From an address to an inventory that the engine works with, in one story: each test goes on where the last ended. */
 

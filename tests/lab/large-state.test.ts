@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import { failed, ok } from "#tests/support/ended.ts";
+import { inventoryOf } from "#tests/support/stack-config.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
-import { describeLab } from "./describe-lab.ts";
-import { type Lab, startLab } from "./lab.ts";
-import { inventoryOf } from "./stack-config.ts";
 
 /**
  * What a failure has reached travels to the engine in a header of the answer. That the real engine takes a large one is

@@ -1,13 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { LabHost } from "#lab/host.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import { failed, ok } from "#tests/support/ended.ts";
+import { inventoryEntry } from "#tests/support/stack-config.ts";
+import { traces } from "#tests/support/traces.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
-import { describeLab } from "./describe-lab.ts";
-import type { LabHost } from "./host.ts";
-import { type Lab, startLab } from "./lab.ts";
-import { inventoryEntry } from "./stack-config.ts";
-import { traces } from "./traces.ts";
 
 /**
  * Machines and stacks that leave, come back and change their names, with the real engine. One story: each test goes on where

@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { pathText } from "#provider/compare.ts";
-import { converge } from "#provider/converge.ts";
-import type { Config } from "#provider/resource.ts";
+import { type Hub, memberToken, startHub } from "#lab/hub.ts";
+import type { Config } from "#provider/contract/resource.ts";
+import { pathText } from "#provider/converge/compare.ts";
+import { converge } from "#provider/converge/converge.ts";
 import { modelFiles } from "#provider/resources/model-files/model-files.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import { type Life, startLife } from "#tests/support/life.ts";
 import { actingOn } from "#tests/support/machine.ts";
-import { describeLab } from "./describe-lab.ts";
-import { type Hub, memberToken, startHub } from "./hub.ts";
 
 describeLab("ModelFiles", () => {
   let life: Life;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { describeLab } from "./describe-lab.ts";
-import { cpuArchive, type Releases, startReleases } from "./releases.ts";
-import { type ServedStack, startServedStack } from "./served-stack.ts";
-import { traces } from "./traces.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
+import { cpuArchive, type Releases, startReleases } from "#tests/support/releases.ts";
+import { type ServedStack, startServedStack } from "#tests/support/served-stack.ts";
+import { traces } from "#tests/support/traces.ts";
 
 /**
  * llama.cpp from the project's release archives on two bare hosts, with the real engine, in one story: each test goes on where

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Lab, startLab } from "#lab/lab.ts";
 import { definitions } from "#provider/resources/index.ts";
 import { resources } from "#tests/bench/desired.ts";
 import { scan } from "#tests/bench/scan.ts";
-import { benchOn } from "./bench.ts";
-import { describeLab } from "./describe-lab.ts";
-import { type Lab, startLab } from "./lab.ts";
-import { inventoryEntry } from "./stack-config.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
+import { benchOn } from "#tests/support/lab-bench.ts";
+import { inventoryEntry } from "#tests/support/stack-config.ts";
 
 let lab: Lab;
 

@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { LabHost } from "#lab/host.ts";
+import { type Hub, startHub } from "#lab/hub.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { tinyGguf } from "#lab/tiny-gguf.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import { failed, ok } from "#tests/support/ended.ts";
+import { inventoryEntry } from "#tests/support/stack-config.ts";
+import { traces } from "#tests/support/traces.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
-import { describeLab } from "./describe-lab.ts";
-import type { LabHost } from "./host.ts";
-import { type Hub, startHub } from "./hub.ts";
-import { type Lab, startLab } from "./lab.ts";
-import { inventoryEntry } from "./stack-config.ts";
-import { tinyGguf } from "./tiny-gguf.ts";
-import { traces } from "./traces.ts";
 
 /**
  * Two stacks on one machine, each with a model to serve, with the real engine: `one` has the machine's base, `two` is its

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { pathText } from "#provider/compare.ts";
-import type { Config } from "#provider/resource.ts";
+import type { Config } from "#provider/contract/resource.ts";
+import { pathText } from "#provider/converge/compare.ts";
 import { aptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
 import { buildFolder } from "#provider/resources/source-build/places.ts";
 import { sourceBuild } from "#provider/resources/source-build/source-build.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import { type Life, startLife } from "#tests/support/life.ts";
-import { describeLab } from "./describe-lab.ts";
 
 /** A project of two programs that say what they were configured with, in one story: each test goes on where the last ended. */
 const project = `set -e; mkdir -p /src/one; cd /src/one

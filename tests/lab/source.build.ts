@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { describeLab } from "./describe-lab.ts";
-import { llamacppSource } from "./llamacpp-source.ts";
-import { type Releases, startReleases } from "./releases.ts";
-import { type ServedStack, startServedStack } from "./served-stack.ts";
-import { traces } from "./traces.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
+import { llamacppSource } from "#tests/support/llamacpp-source.ts";
+import { type Releases, startReleases } from "#tests/support/releases.ts";
+import { type ServedStack, startServedStack } from "#tests/support/served-stack.ts";
+import { traces } from "#tests/support/traces.ts";
 
 /**
  * llama.cpp compiled from its source on a Debian 12 host, whose distribution has none, with the real engine. It takes 10

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { describeLab } from "./describe-lab.ts";
-import { eventually, type ServedStack, startServedStack } from "./served-stack.ts";
-import { traces } from "./traces.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
+import { eventually, type ServedStack, startServedStack } from "#tests/support/served-stack.ts";
+import { traces } from "#tests/support/traces.ts";
 
 /** Two bare hosts to a served model and back, with the real engine, in one story: each test goes on where the last ended. */
 

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { Interrupted } from "#provider/failure.ts";
-import { perform } from "#provider/perform.ts";
-import { defineResource } from "#provider/resource.ts";
-import { again, long, reboot, run, type Step, stopLong, wait } from "#provider/step.ts";
+import { defineResource } from "#provider/contract/resource.ts";
+import { again, long, reboot, run, type Step, stopLong, wait } from "#provider/contract/step.ts";
+import { Interrupted } from "#provider/converge/failure.ts";
+import { perform } from "#provider/converge/perform.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import { type Life, startLife } from "#tests/support/life.ts";
 import { actingOn } from "#tests/support/machine.ts";
 import { sh } from "#transport/command.ts";
-import { describeLab } from "./describe-lab.ts";
 
 /** Steps that Files does not need, on a real host: rounds, reboot, waiting, and work that outlives the connection. */
 

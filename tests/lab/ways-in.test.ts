@@ -1,18 +1,18 @@
 import { createHash } from "node:crypto";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { converge } from "#provider/converge.ts";
-import type { AnyDefinition, Config } from "#provider/resource.ts";
+import { type Credentials, type HostEntry, hostEntry } from "#inventory/inventory.ts";
+import type { LabHost } from "#lab/host.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
+import { local } from "#lab/local.ts";
+import type { AnyDefinition, Config } from "#provider/contract/resource.ts";
+import { converge } from "#provider/converge/converge.ts";
 import { aptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
+import { describeLab } from "#tests/support/describe-lab.ts";
 import { actingOn } from "#tests/support/machine.ts";
 import { sh } from "#transport/command.ts";
 import { HostError } from "#transport/errors.ts";
 import type { Machine } from "#transport/host.ts";
-import { type Credentials, type HostEntry, hostEntry } from "#transport/inventory.ts";
 import { openPool, type Pool } from "#transport/pool.ts";
-import { describeLab } from "./describe-lab.ts";
-import type { LabHost } from "./host.ts";
-import { type Lab, startLab } from "./lab.ts";
-import { local } from "./local.ts";
 
 /** Letters that a shell, sudo's prompt or the wire might take for something else. */
 const PASSWORD = `p'a"s\\s $w !o%r d;ü`;

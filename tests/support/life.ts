@@ -1,8 +1,15 @@
-import { type Converged, converge, dismantle, observe, type Plan, plan } from "#provider/converge.ts";
-import type { AnyDefinition, Config, Observation } from "#provider/resource.ts";
-import type { Release } from "#tests/lab/base.ts";
-import type { LabHost } from "#tests/lab/host.ts";
-import { type Lab, startLab } from "#tests/lab/lab.ts";
+import type { Release } from "#lab/base.ts";
+import type { LabHost } from "#lab/host.ts";
+import { type Lab, startLab } from "#lab/lab.ts";
+import type { AnyDefinition, Config, Observation } from "#provider/contract/resource.ts";
+import {
+  type Converged,
+  converge,
+  dismantle,
+  observe,
+  type Plan,
+  plan,
+} from "#provider/converge/converge.ts";
 import type { Machine } from "#transport/host.ts";
 import { actingOn, connectTo } from "./machine.ts";
 

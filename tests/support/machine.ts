@@ -1,7 +1,7 @@
-import type { Acting } from "#provider/converge.ts";
-import type { LabHost } from "#tests/lab/host.ts";
+import { hostEntry } from "#inventory/inventory.ts";
+import type { LabHost } from "#lab/host.ts";
+import type { Acting } from "#provider/converge/converge.ts";
 import type { Machine } from "#transport/host.ts";
-import { hostEntry } from "#transport/inventory.ts";
 import { openPool } from "#transport/pool.ts";
 
 /** A connection to a lab host, as the provider would open it. */

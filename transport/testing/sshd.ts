@@ -4,8 +4,8 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type HostEntry, hostEntry } from "#inventory/inventory.ts";
 import { fingerprintOf } from "../host-keys/host-key.ts";
-import { type HostEntry, hostEntry } from "../inventory.ts";
 
 const SSHD = "/usr/sbin/sshd";
 

@@ -1,10 +1,8 @@
-import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { aptFree, automaticPackages } from "#facts/apt.ts";
 import { packages as dpkgPackages, type Package } from "#facts/dpkg.ts";
-import { HostResource, type ResourceArgs } from "#provider/client.ts";
-import { type Context, defineResource, type Json } from "#provider/resource.ts";
-import { run, type Step, wait } from "#provider/step.ts";
+import { type Context, defineResource, type Json } from "#provider/contract/resource.ts";
+import { run, type Step, wait } from "#provider/contract/step.ts";
 import {
   configureInterrupted,
   install,
@@ -174,10 +172,3 @@ export const aptPackages = defineResource({
     yield* undo(Object.keys(have.config.packages ?? {}), before);
   },
 });
-
-/** The class that components use; see {@link aptPackages} for what each input means. */
-export class AptPackages extends HostResource<typeof inputs> {
-  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
-    super(aptPackages, name, args, opts);
-  }
-}

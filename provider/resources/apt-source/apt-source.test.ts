@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { contents } from "#facts/files.ts";
-import { shown } from "#provider/step.ts";
+import { shown } from "#provider/contract/step.ts";
 import { fakeHost } from "#transport/fake.ts";
 import { aptSource } from "./apt-source.ts";
 import { renderKey } from "./render.ts";

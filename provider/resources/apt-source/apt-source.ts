@@ -1,10 +1,8 @@
-import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { aptFree } from "#facts/apt.ts";
 import { contents } from "#facts/files.ts";
-import { HostResource, type ResourceArgs } from "#provider/client.ts";
-import { defineResource } from "#provider/resource.ts";
-import { remove, run, type Step, wait, write } from "#provider/step.ts";
+import { defineResource } from "#provider/contract/resource.ts";
+import { remove, run, type Step, wait, write } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 import { parsePin, parseSources, renderKey, renderPin, renderSources, type Stanza } from "./render.ts";
 
@@ -170,14 +168,3 @@ export const aptSource = defineResource({
     yield* restore(pinPath(name), was.pinText ?? (was.pin && renderPin(was.pin, was.uris ?? [])));
   },
 });
-
-/**
- * The class that components use; see {@link aptSource} for what each input means.
- *
- * @public no component of this release declares a source yet
- */
-export class AptSource extends HostResource<typeof inputs> {
-  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
-    super(aptSource, name, args, opts);
-  }
-}

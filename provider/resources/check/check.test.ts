@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { checkRecord } from "#facts/check-record.ts";
-import { compare, pathText } from "#provider/compare.ts";
-import { shown } from "#provider/step.ts";
+import { shown } from "#provider/contract/step.ts";
+import { compare, pathText } from "#provider/converge/compare.ts";
 import { fakeHost } from "#transport/fake.ts";
 import { check } from "./check.ts";
 

@@ -1,12 +1,10 @@
-import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { shownProbe, waitProbe } from "#facts/ask-probe.ts";
 import { checkRecord } from "#facts/check-record.ts";
-import { probe } from "#facts/probe.ts";
+import { shownProbe, waitProbe } from "#facts/probes/ask-probe.ts";
+import { probe } from "#facts/probes/probe.ts";
 import { journalOf } from "#facts/systemd.ts";
-import { HostResource, type ResourceArgs } from "#provider/client.ts";
-import { defineResource } from "#provider/resource.ts";
-import { remove, run, wait, write } from "#provider/step.ts";
+import { defineResource } from "#provider/contract/resource.ts";
+import { remove, run, wait, write } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 
 const folder = "/var/lib/gpu-hosts/checks";
@@ -72,10 +70,3 @@ export const check = defineResource({
     if (config.name !== undefined) yield remove(recordOf(config.name));
   },
 });
-
-/** What components instantiate; {@link check} says what each input means. */
-export class Check extends HostResource<typeof inputs> {
-  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
-    super(check, name, args, opts);
-  }
-}

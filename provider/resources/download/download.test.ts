@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
 import { downloaded } from "#facts/downloads.ts";
-import { compare, pathText } from "#provider/compare.ts";
-import type { LongStep } from "#provider/step.ts";
+import type { LongStep } from "#provider/contract/step.ts";
+import { compare, pathText } from "#provider/converge/compare.ts";
+import { declare } from "#provider/declare.ts";
 import { declared } from "#tests/support/declared.ts";
 import { stepText } from "#tests/support/step-text.ts";
 import { fakeHost } from "#transport/fake.ts";
-import { Download, download } from "./download.ts";
+import { download } from "./download.ts";
 import { archiveFile, downloadFile, downloadFolder, recordFile, stagingFolder } from "./places.ts";
 
 const hash = (digit: string) => digit.repeat(64);
@@ -147,7 +148,7 @@ test("removed beside one in use it stays as the previous; alone it goes with all
 });
 
 test("the class declares it, hash and all", async () => {
-  const [it] = await declared(() => new Download("tool", { host: "rack1", ...inputs }));
+  const [it] = await declared(() => declare(download, "tool", { host: "rack1", ...inputs }));
   expect(it).toMatchObject({
     type: "gpuhost:index:Download",
     inputs: { host: "rack1", name: "tool", unpack: { strip: 1 } },

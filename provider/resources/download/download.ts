@@ -1,9 +1,7 @@
-import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { type Downloaded, downloaded, type Listed } from "#facts/downloads.ts";
-import { HostResource, type ResourceArgs } from "#provider/client.ts";
-import { type Change, defineResource, type Path } from "#provider/resource.ts";
-import { long, run, type Step, stopLong } from "#provider/step.ts";
+import { type Change, defineResource, type Path } from "#provider/contract/resource.ts";
+import { long, run, type Step, stopLong } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 import {
   archiveFile,
@@ -264,11 +262,4 @@ function* removal(it: Want, { placed, otherGenerations }: Status): Generator<Ste
 for d in ${folders}; do rmdir -p --ignore-fail-on-non-empty -- "$d" 2>/dev/null; done; true`,
     { title: `remove ${generations.map((name) => `${nameFolder(it)}/${name}`).join(", ")}` },
   );
-}
-
-/** What components instantiate; {@link download} says what each input means. */
-export class Download extends HostResource<typeof inputs> {
-  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
-    super(download, name, args, opts);
-  }
 }

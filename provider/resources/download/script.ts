@@ -1,5 +1,5 @@
 import { listing } from "#facts/downloads.ts";
-import { type Fetch, fetchScript, lines } from "#provider/fetch.ts";
+import { type Fetch, fetchScript, lines } from "#provider/contract/fetch.ts";
 import { type Command, sh } from "#transport/command.ts";
 import { archiveFile, downloadFolder, fileName, recordFile, stagingFolder } from "./places.ts";
 

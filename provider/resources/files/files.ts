@@ -1,11 +1,9 @@
 import { createHash } from "node:crypto";
 import { dirname } from "node:path/posix";
-import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { contents, type Entry, entries } from "#facts/files.ts";
-import { HostResource, type ResourceArgs } from "#provider/client.ts";
-import { defineResource, type Json } from "#provider/resource.ts";
-import { keepAside, putBack, remove, run, type Step, write } from "#provider/step.ts";
+import { defineResource, type Json } from "#provider/contract/resource.ts";
+import { keepAside, putBack, remove, run, type Step, write } from "#provider/contract/step.ts";
 import { type Command, sh } from "#transport/command.ts";
 import type { Host } from "#transport/host.ts";
 
@@ -171,10 +169,3 @@ export const files = defineResource({
       yield* restore(at, value, before(`file ${at}`));
   },
 });
-
-/** The class that components use; see {@link files} for what each input means. */
-export class Files extends HostResource<typeof inputs> {
-  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
-    super(files, name, args, opts);
-  }
-}

@@ -1,4 +1,4 @@
-import { run, type Step, write } from "#provider/step.ts";
+import { run, type Step, write } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 
 export const bootFile = "/etc/gpu-hosts/firewall.nft";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { nftTable } from "#facts/nftables.ts";
 import { ufw } from "#facts/ufw.ts";
-import type { Step } from "#provider/step.ts";
+import type { Step } from "#provider/contract/step.ts";
 import { stepText } from "#tests/support/step-text.ts";
 import { firewall } from "./firewall.ts";
 import { readTable, renderTable } from "./nft.ts";

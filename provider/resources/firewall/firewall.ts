@@ -1,12 +1,10 @@
-import type * as pulumi from "@pulumi/pulumi";
 import { contents } from "#facts/files.ts";
 import { nftTable } from "#facts/nftables.ts";
 import { sshPorts } from "#facts/ss.ts";
 import { showUnit, type Unit } from "#facts/systemd.ts";
 import { ufw as ufwFact } from "#facts/ufw.ts";
-import { HostResource, type ResourceArgs } from "#provider/client.ts";
-import { defineResource, type Observation } from "#provider/resource.ts";
-import { remove, run, type Step, write } from "#provider/step.ts";
+import { defineResource, type Observation } from "#provider/contract/resource.ts";
+import { remove, run, type Step, write } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 import { bootFile, bootUnit, bootUnitPath, bootUnitText, keepAtBoot } from "./boot.ts";
 import { inputs, overlap, samePorts, sameRule, type Want } from "./inputs.ts";
@@ -195,10 +193,3 @@ export const firewall = defineResource({
     yield* Object.values(ufwRules).flatMap((phrases) => deletions(phrases).map((it) => run(it)));
   },
 });
-
-/** The class that components use; see {@link firewall} for what each input means. */
-export class Firewall extends HostResource<typeof inputs> {
-  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
-    super(firewall, name, args, opts);
-  }
-}

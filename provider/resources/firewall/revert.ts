@@ -1,4 +1,4 @@
-import { reconnect, run, type Step } from "#provider/step.ts";
+import { reconnect, run, type Step } from "#provider/contract/step.ts";
 import { type Command, sh } from "#transport/command.ts";
 
 /** Where a change keeps what it goes back to; gone after a reboot, as are rules that were not proven by then. */

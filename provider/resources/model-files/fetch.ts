@@ -1,4 +1,4 @@
-import { type Fetch, fetchScript } from "#provider/fetch.ts";
+import { type Fetch, fetchScript } from "#provider/contract/fetch.ts";
 import { type Command, sh } from "#transport/command.ts";
 import { type ModelPlace, modelFile, modelFolder, partialFolder, stampsFolder } from "./places.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { stampedFiles } from "#facts/model-files.ts";
-import { compare, pathText } from "#provider/compare.ts";
-import type { LongStep, Step } from "#provider/step.ts";
+import type { LongStep, Step } from "#provider/contract/step.ts";
+import { compare, pathText } from "#provider/converge/compare.ts";
 import { fakeHost } from "#transport/fake.ts";
 import { lookedAt, modelFiles } from "./model-files.ts";
 import { modelFile, partialFolder } from "./places.ts";

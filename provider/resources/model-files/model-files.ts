@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
-import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { type StampedFile, type StampedPlaces, stampedFiles } from "#facts/model-files.ts";
-import { HostResource, type ResourceArgs } from "#provider/client.ts";
-import { defineResource } from "#provider/resource.ts";
-import { long, longUnits, run, type Step, stopLong } from "#provider/step.ts";
+import { defineResource } from "#provider/contract/resource.ts";
+import { long, longUnits, run, type Step, stopLong } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 import { modelScript, type Wanted } from "./fetch.ts";
 import { MODELS, modelFile, modelFolder, partialFolder, stampsFolder } from "./places.ts";
@@ -192,11 +190,4 @@ function* deletion(want: Want, all: readonly string[]): Generator<Step> {
   yield run(sh`rm -f -- ${all}
 for d in ${foldersOf(want)}; do [ ! -d "$d" ] || find "$d" -depth -type d -empty -delete; done
 cd ${want.directory} && for d in ${tops}; do rmdir -p --ignore-fail-on-non-empty -- "$d" 2>/dev/null; done; true`);
-}
-
-/** What components instantiate; {@link modelFiles} says what each input means. */
-export class ModelFiles extends HostResource<typeof inputs> {
-  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
-    super(modelFiles, name, args, opts);
-  }
 }

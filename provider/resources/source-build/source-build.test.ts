@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { downloaded } from "#facts/downloads.ts";
-import { compare, pathText } from "#provider/compare.ts";
-import { differ } from "#provider/differ.ts";
-import type { Observation } from "#provider/resource.ts";
-import { type LongStep, type Step, shown } from "#provider/step.ts";
+import { differ } from "#provider/adapter/differ.ts";
+import type { Observation } from "#provider/contract/resource.ts";
+import { type LongStep, type Step, shown } from "#provider/contract/step.ts";
+import { compare, pathText } from "#provider/converge/compare.ts";
 import { fakeHost } from "#transport/fake.ts";
 import { BUILDS, buildFolder, generationOf, recordFile, treeFolder } from "./places.ts";
 import { sourceBuild } from "./source-build.ts";

@@ -1,9 +1,7 @@
-import type * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { type Downloaded, downloaded } from "#facts/downloads.ts";
-import { HostResource, type ResourceArgs } from "#provider/client.ts";
-import { type Change, defineResource } from "#provider/resource.ts";
-import { long, run, stopLong } from "#provider/step.ts";
+import { type Change, defineResource } from "#provider/contract/resource.ts";
+import { long, run, stopLong } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 import { buildScript } from "./build.ts";
 import {
@@ -157,10 +155,3 @@ for d in ${parents}; do rmdir -p --ignore-fail-on-non-empty -- "$d" 2>/dev/null;
     );
   },
 });
-
-/** What components instantiate; {@link sourceBuild} says what each input means. */
-export class SourceBuild extends HostResource<typeof inputs> {
-  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
-    super(sourceBuild, name, args, opts);
-  }
-}

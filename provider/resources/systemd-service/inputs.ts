@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { completionProbe, httpProbe } from "#facts/probe.ts";
+import { completionProbe, httpProbe } from "#facts/probes/probe.ts";
 
 const deadline = {
   deadlineSeconds: z

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { showUnit, type TextFile, type Unit, unitFiles } from "#facts/systemd.ts";
-import type { Observation } from "#provider/resource.ts";
+import type { Observation } from "#provider/contract/resource.ts";
 import type { Host } from "#transport/host.ts";
 import { parseEnvironment } from "./environment-file.ts";
 import type { Want } from "./inputs.ts";

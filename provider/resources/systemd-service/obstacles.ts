@@ -1,5 +1,5 @@
 import { type Listener, listenersOn } from "#facts/ss.ts";
-import type { Obstacle } from "#provider/resource.ts";
+import type { Obstacle } from "#provider/contract/resource.ts";
 import type { Host } from "#transport/host.ts";
 import type { Want } from "./inputs.ts";
 import { portOf } from "./readiness.ts";

@@ -1,7 +1,7 @@
-import { waitHttp } from "#facts/openai.ts";
+import { waitHttp } from "#facts/probes/openai.ts";
 import { listenerFunctions } from "#facts/ss.ts";
 import { journalOf } from "#facts/systemd.ts";
-import { type WaitStep, wait } from "#provider/step.ts";
+import { type WaitStep, wait } from "#provider/contract/step.ts";
 import { type Command, sh } from "#transport/command.ts";
 import type { Readiness, Want } from "./inputs.ts";
 

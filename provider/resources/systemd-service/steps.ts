@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Context, Observation } from "#provider/resource.ts";
-import { remove as deleted, keepAside, putBack, run, type Step, write } from "#provider/step.ts";
+import type { Context, Observation } from "#provider/contract/resource.ts";
+import { remove as deleted, keepAside, putBack, run, type Step, write } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 import type { Want } from "./inputs.ts";
 import { explain, waitUntilReady } from "./readiness.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { listenersOn } from "#facts/ss.ts";
 import { showUnit, unitFiles } from "#facts/systemd.ts";
-import { compare, pathText } from "#provider/compare.ts";
-import { type Step, shown } from "#provider/step.ts";
+import { type Step, shown } from "#provider/contract/step.ts";
+import { compare, pathText } from "#provider/converge/compare.ts";
 import { fakeHost } from "#transport/fake.ts";
 import type { Want } from "./inputs.ts";
 import { placesOf, renderEnvironmentFile, renderLink, STARTED_WITH, startedBy } from "./rendered.ts";

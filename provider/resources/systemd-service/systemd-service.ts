@@ -1,6 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
-import { HostResource, type ResourceArgs } from "#provider/client.ts";
-import { defineResource } from "#provider/resource.ts";
+import { defineResource } from "#provider/contract/resource.ts";
 import { inputs } from "./inputs.ts";
 import { observe } from "./observe.ts";
 import { obstacles } from "./obstacles.ts";
@@ -27,10 +25,3 @@ export const systemdService = defineResource({
   apply,
   remove,
 });
-
-/** What components instantiate; {@link systemdService} says what each input means. */
-export class SystemdService extends HostResource<typeof inputs> {
-  constructor(name: string, args: ResourceArgs<typeof inputs>, opts?: pulumi.CustomResourceOptions) {
-    super(systemdService, name, args, opts);
-  }
-}

@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { cp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cacheDir } from "#tests/lab/base.ts";
-import type { LabHost } from "#tests/lab/host.ts";
-import { local } from "#tests/lab/local.ts";
+import { cacheDir } from "#lab/base.ts";
+import type { LabHost } from "#lab/host.ts";
+import { local } from "#lab/local.ts";
 import { readWithSsh } from "../bare-ssh.ts";
 import { desired } from "../desired.ts";
 import { type Fixture, type Stack, startFixture, well } from "../fixture.ts";

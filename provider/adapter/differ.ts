@@ -1,0 +1,46 @@
+import type { AnyDefinition, Change, Config } from "#provider/contract/resource.ts";
+import { compare, pathText } from "#provider/converge/compare.ts";
+
+/** One key of a Pulumi detailed diff. */
+export interface DetailedChange {
+  readonly key: string;
+  /** The top-level input it lies in; what Pulumi lists as `[diff: ~files]`. */
+  readonly input: string;
+  readonly kind: Change["kind"];
+  readonly replaces: boolean;
+}
+
+export interface Olds {
+  readonly host: string;
+  /** Old inputs: what was declared, or after a refresh what was seen. */
+  readonly inputs: Config;
+  /** The wants last performed, when they are known. */
+  readonly applied: Config | undefined;
+}
+
+/**
+ * What `up` would change, told from state alone. Both the old inputs and what was last applied count: after a refresh the
+ * inputs are reality, and an item that vanished from both program and host is still to be released. Reality alone replaces
+ * nothing: what is gone or changed by hand is repaired in its place, and the removal of an "old" one would take that away.
+ */
+export function differ(
+  definition: AnyDefinition,
+  olds: Olds,
+  news: { readonly host: string; readonly inputs: Config },
+): readonly DetailedChange[] {
+  const seen = compare(definition, news.inputs, olds.inputs);
+  const wished = olds.applied ? compare(definition, news.inputs, olds.applied) : seen;
+  const identity = new Set<string | number>(definition.identity);
+  const replacing = new Set(
+    wished.filter(({ path }) => identity.has(path[0] ?? "")).map(({ path }) => pathText(path)),
+  );
+  const keys = new Map<string, DetailedChange>();
+  for (const { path, kind } of [...seen, ...wished]) {
+    const key = pathText(path);
+    if (!keys.has(key))
+      keys.set(key, { key, input: String(path[0] ?? ""), kind, replaces: replacing.has(key) });
+  }
+  if (olds.host !== news.host)
+    keys.set("host", { key: "host", input: "host", kind: "update", replaces: true });
+  return [...keys.values()];
+}

@@ -1,0 +1,98 @@
+import { appendFileSync } from "node:fs";
+import { hostname, userInfo } from "node:os";
+import { z } from "zod";
+import { credentials, hosts, type Inventory } from "#inventory/inventory.ts";
+import { pathText } from "#provider/converge/compare.ts";
+import type { Reach } from "#transport/host.ts";
+import { openPool } from "#transport/pool.ts";
+import { problems } from "./problems.ts";
+
+/** How much a line matters to the operator; `progress` is shown in the status line of its resource only. */
+export type Severity = "progress" | "info" | "warning";
+
+/** Resolves once the engine has the line; never rejects, since a lost line is no reason to fail the work it speaks of. */
+export type Log = (urn: string, severity: Severity, message: string) => Promise<void>;
+
+/** What the verbs share in one provider process: the inventory, the connections, the voice and the brake. */
+export interface Runtime {
+  readonly inventory: Inventory;
+  /** Every stack option asks for this: plain `up` looks at the hosts first, and so repairs. */
+  readonly refreshBeforeUpdate: boolean;
+  readonly signal: AbortSignal;
+  /** Who runs this, `user@machine`. */
+  readonly operator: string;
+  readonly holder: string;
+  reach(name: string, options: { withinSeconds: number; urn: string }): Promise<Reach>;
+  log: Log;
+  /** Appends one line of JSON to the file named by GPU_HOSTS_PLAN, if that is set. */
+  writePlan(entry: unknown): void;
+  close(): void;
+}
+
+const section = <S extends z.ZodType>(name: string, schema: S, text: unknown): z.output<S> => {
+  const value: unknown = typeof text === "string" ? JSON.parse(text) : (text ?? {});
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const lines = problems(parsed.error).map(
+    ({ path, reason }) => `gpuhost:${pathText([name, ...path])}: ${reason}`,
+  );
+  throw new Error(lines.join("\n"));
+};
+
+/**
+ * The inventory out of the stack's configuration, as the engine hands it to us: `{"hosts": "<JSON text>"}`, with or without
+ * the namespace before the key. It is today's configuration also during refresh and destroy, unlike Configure's arguments.
+ */
+export function readConfiguration(config: Readonly<Record<string, unknown>>): {
+  inventory: Inventory;
+  refreshBeforeUpdate: boolean;
+} {
+  const key = (name: string) => config[name] ?? config[`gpuhost:${name}`];
+  return {
+    inventory: {
+      hosts: section("hosts", hosts, key("hosts")),
+      credentials: section("credentials", z.record(z.string(), credentials), key("credentials")),
+    },
+    refreshBeforeUpdate: String(key("refreshBeforeUpdate") ?? "false") === "true",
+  };
+}
+
+/** A host that did not answer is not asked again for this long; without it a chain of resources waits for each anew. */
+const unreachableMilliseconds = 30_000;
+
+export function createRuntime(
+  config: Readonly<Record<string, unknown>>,
+  log: Log,
+  signal: AbortSignal,
+): Runtime {
+  const { inventory, refreshBeforeUpdate } = readConfiguration(config);
+  const pool = openPool(inventory);
+  const silent = new Map<string, { at: number; waited: number; reach: Reach }>();
+  const planFile = process.env.GPU_HOSTS_PLAN;
+  const operator = `${userInfo().username}@${hostname()}`;
+  return {
+    inventory,
+    refreshBeforeUpdate,
+    signal,
+    operator,
+    holder: `${operator}, pid ${process.pid}`,
+    log,
+    async reach(name, { withinSeconds, urn }) {
+      const known = silent.get(name);
+      const recent = known && Date.now() - known.at < unreachableMilliseconds;
+      // A short look does not speak for one that would wait for a host to boot.
+      if (recent && known.waited >= withinSeconds) return known.reach;
+      const reach = await pool.reach(name, {
+        withinSeconds,
+        onWait: (line) => void log(urn, "progress", line),
+      });
+      if (reach.state === "unreachable") silent.set(name, { at: Date.now(), waited: withinSeconds, reach });
+      else silent.delete(name);
+      return reach;
+    },
+    writePlan(entry) {
+      if (planFile) appendFileSync(planFile, `${JSON.stringify(entry)}\n`);
+    },
+    close: () => void pool.close(),
+  };
+}

@@ -1,0 +1,81 @@
+import type { Change, Item, Path } from "#provider/contract/resource.ts";
+import { pathText } from "#provider/converge/compare.ts";
+import { touchesSecret } from "./secrets.ts";
+
+/** A screenful; the plan has all of it. */
+const itemLines = 12;
+const changesPerItem = 8;
+const characters = 72;
+
+/** What a preview says of a resource that takes over what stands on its host. */
+export interface Takeover {
+  readonly host: string;
+  readonly adopted: readonly Item[];
+  /** All changes of the resource; those of the adopted items are told. */
+  readonly changes: readonly Change[];
+  readonly secretPaths: readonly Path[];
+  readonly mask: (text: string) => string;
+}
+
+/**
+ * Item by item what is taken over from whoever set the machine up and what changes about it, since Pulumi itself shows only
+ * the inputs of what it creates. Bounded in length, secrets masked.
+ */
+export function takeover({ host, adopted, changes, secretPaths, mask }: Takeover): string {
+  const told = adopted.map(({ name, path }) => {
+    const own = changes.filter((change) => path.every((part, i) => change.path[i] === part));
+    const text = (change: Change) => changeText(change, path, touchesSecret(change.path, secretPaths), mask);
+    const added = own.filter(({ kind }) => kind === "add").map((change) => titleOf(change, path));
+    return {
+      name,
+      // Their values stand among the inputs.
+      changes: [
+        ...own.filter(({ kind }) => kind !== "add").map(text),
+        ...(added.length > 0 ? [`new: ${added.join(", ")}`] : []),
+      ],
+    };
+  });
+  const changing = told.filter((item) => item.changes.length > 0);
+  const lines = changing
+    .slice(0, itemLines)
+    .map((item) => `${item.name}: ${some(item.changes, changesPerItem)}`);
+  const more = changing.length - lines.length;
+  if (more > 0) lines.push(`and ${more} more that change; \`npm run plan\` has them all`);
+  const kept = told.filter((item) => item.changes.length === 0).map(({ name }) => name);
+  if (kept.length > 0) lines.push(`as wanted already: ${some(kept, itemLines)}`);
+  const end = changing.length > 0 ? "; what changes is put back when it leaves the stack" : "";
+  return [`takes over what is on ${host}${end}:`, ...lines.map((line) => `  ${line}`)].join("\n");
+}
+
+function some(texts: readonly string[], most: number): string {
+  const rest = texts.length - most;
+  return [...texts.slice(0, most), ...(rest > 0 ? [`${rest} more`] : [])].join(", ");
+}
+
+const titleOf = ({ path }: Change, of: Path) => pathText(path.slice(of.length));
+
+function changeText(change: Change, of: Path, secret: boolean, mask: (text: string) => string): string {
+  const { want, have } = change;
+  const what = titleOf(change, of);
+  const title = what === "" ? "" : `${what} `;
+  if (secret) return `${title}changes (secret)`;
+  const [from, to, line] = differing(have, want);
+  return `${title}${line}${valueText(from, mask)} → ${valueText(to, mask)}`;
+}
+
+/** Of two texts the first line in which they differ, with words for where that is. */
+function differing(have: unknown, want: unknown): readonly [unknown, unknown, string] {
+  if (typeof have !== "string" || typeof want !== "string" || !`${have}${want}`.includes("\n"))
+    return [have, want, ""];
+  const [there, wanted] = [have.split("\n"), want.split("\n")];
+  const at = wanted.findIndex((line, i) => line !== there[i]);
+  const first = at === -1 ? wanted.length : at;
+  return [there[first], wanted[first], `from line ${first + 1} on `];
+}
+
+function valueText(value: unknown, mask: (text: string) => string): string {
+  if (value === undefined) return "nothing";
+  const masked = typeof value === "string" ? mask(value) : mask(JSON.stringify(value));
+  const text = typeof value !== "string" || /^[\w.:/+@-]+$/.test(masked) ? masked : JSON.stringify(masked);
+  return text.length > characters ? `${text.slice(0, characters)}…` : text;
+}

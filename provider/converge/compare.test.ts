@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { defineResource } from "#provider/contract/resource.ts";
+import { compare, pathText, valueAt, withoutItems } from "./compare.ts";
+
+const definition = defineResource({
+  type: "Shelf",
+  version: 1,
+  inputs: z.strictObject({ label: z.string(), books: z.record(z.string(), z.object({ pages: z.number() })) }),
+  identity: ["label"],
+  id: (want) => want.label,
+  items: (config) =>
+    Object.keys(config.books ?? {}).map((name) => ({ name: `book ${name}`, path: ["books", name] })),
+  observe: async () => undefined,
+  *apply() {},
+  *remove() {},
+});
+
+const want = { label: "a", books: { "/x": { pages: 1 }, "/y": { pages: 2 } } };
+
+test("equal configurations do not differ", () => {
+  expect(compare(definition, want, structuredClone(want))).toEqual([]);
+});
+
+test("differences are found down to the item, whichever side lacks it", () => {
+  const have = { label: "a", books: { "/y": { pages: 3 }, "/z": { pages: 4 } } };
+  expect(compare(definition, want, have).map((c) => `${c.kind} ${pathText(c.path)}`)).toEqual([
+    'add books["/x"]',
+    'update books["/y"].pages',
+    'delete books["/z"]',
+  ]);
+});
+
+test("absence of the whole is one difference", () => {
+  expect(compare(definition, want, undefined)).toEqual([{ path: [], kind: "add", want }]);
+});
+
+test.each([
+  [["a", "b"], "a.b"],
+  [["a", 0, "b"], "a[0].b"],
+  [["files", "/etc/x", "mode"], 'files["/etc/x"].mode'],
+])("path %j reads %s", (path, text) => {
+  expect(pathText(path)).toBe(text);
+});
+
+test("a value is found by its path, a broken path finds nothing", () => {
+  expect(valueAt(want, ["books", "/y", "pages"])).toBe(2);
+  expect(valueAt(want, ["books", "/none", "pages"])).toBeUndefined();
+});
+
+test("taking items out leaves the rest, taking out the last leaves nothing", () => {
+  expect(withoutItems(definition, want, new Set(["book /x"]))).toEqual({
+    label: "a",
+    books: { "/y": { pages: 2 } },
+  });
+  expect(withoutItems(definition, want, new Set(["book /x", "book /y"]))).toBeUndefined();
+});

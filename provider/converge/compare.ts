@@ -1,0 +1,70 @@
+import type { AnyDefinition, Change, Config, Path } from "#provider/contract/resource.ts";
+
+type Plain = Record<string, unknown>;
+
+const isRecord = (value: unknown): value is Plain =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function differences(want: unknown, have: unknown, path: Path): Change[] {
+  if (want === undefined && have === undefined) return [];
+  if (want === undefined) return [{ path, kind: "delete", have }];
+  if (have === undefined) return [{ path, kind: "add", want }];
+  if (isRecord(want) && isRecord(have)) {
+    const keys = [...new Set([...Object.keys(want), ...Object.keys(have)])];
+    return keys.flatMap((key) => differences(want[key], have[key], [...path, key]));
+  }
+  if (Array.isArray(want) && Array.isArray(have) && JSON.stringify(want) === JSON.stringify(have)) return [];
+  return want === have ? [] : [{ path, kind: "update", want, have }];
+}
+
+/** Every difference between the wants of a resource and what stands on the host; none means in sync. */
+export function compare(
+  definition: AnyDefinition,
+  want: Config | undefined,
+  have: Config | undefined,
+): readonly Change[] {
+  if (definition.diff && want && have) return definition.diff(want, have);
+  return differences(want, have, []);
+}
+
+/** A path as operators and Pulumi write it: `files["/etc/x"].mode`. */
+export function pathText(path: Path): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === "number") return `${text}[${part}]`;
+    if (!/^[A-Za-z_$][\w$]*$/.test(part)) return `${text}[${JSON.stringify(part)}]`;
+    return text ? `${text}.${part}` : part;
+  }, "");
+}
+
+/** What stands at a path, `undefined` if the way there breaks off. */
+export function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (at, part) => (typeof at === "object" && at !== null ? (at as Plain)[part] : undefined),
+    value,
+  );
+}
+
+function without(value: unknown, path: Path): unknown {
+  const [head, ...rest] = path;
+  if (head === undefined) return undefined;
+  if (!isRecord(value) || !(head in value)) return value;
+  const { [head]: inner, ...others } = value;
+  const left = without(inner, rest);
+  return left === undefined ? others : { ...others, [head]: left };
+}
+
+/**
+ * A configuration less some of its items; `undefined` once no item is left, so that a resource whose last item is gone
+ * compares as absent.
+ */
+export function withoutItems(
+  definition: AnyDefinition,
+  config: Config,
+  gone: ReadonlySet<string>,
+): Config | undefined {
+  const items = definition.items(config);
+  if (items.length > 0 && items.every((item) => gone.has(item.name))) return undefined;
+  return items
+    .filter((item) => gone.has(item.name))
+    .reduce<unknown>((left, item) => without(left, item.path), config) as Config;
+}

@@ -1,0 +1,57 @@
+import { existsSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import type { Survey } from "#checks/survey.ts";
+import type { Project } from "#scripts/pulumi/pulumi.ts";
+import { parseYaml, setIn } from "./yaml-edit.ts";
+
+/** The inventory in the text of a stack file, edited so that every other byte of the file stays. */
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A new host of the inventory: its fields, and the same as lines of YAML with comments. */
+export interface NewEntry {
+  readonly fields: Fields;
+  readonly lines: readonly string[];
+}
+
+const HOSTS = "gpuhost:hosts";
+
+/** The hosts by name, unchecked. Throws where the file cannot be read. */
+export function hostsIn(text: string): Readonly<Record<string, Fields>> {
+  const { config } = (parseYaml(text).toJS() ?? {}) as { config?: { [HOSTS]?: Record<string, Fields> } };
+  const hosts = config?.[HOSTS] ?? {};
+  if ("secure" in hosts)
+    throw new Error(`${HOSTS} is encrypted as a whole; it holds no secret: write it in plain`);
+  return hosts;
+}
+
+/** The text with one more host, after those there are. */
+export function withHost(text: string, name: string, { fields, lines }: NewEntry): string {
+  return setIn(text, ["config", HOSTS, name], fields, [...lines]);
+}
+
+/** The text with a host's facts replaced or added; facts that are not given stay as they are. */
+export function withFacts(text: string, name: string, facts: Survey["facts"]): string {
+  const entry = hostsIn(text)[name] ?? {};
+  return Object.entries(facts)
+    .filter(([key, value]) => value !== undefined && !isDeepStrictEqual(entry[key], value))
+    .reduce((before, [key, value]) => setIn(before, ["config", HOSTS, name, key], value), text);
+}
+
+/** Where Pulumi keeps the configuration of a stack, also of one named `organisation/project/stack`. */
+export const stackFileOf = ({ folder }: Project, stack: string) =>
+  join(folder, `Pulumi.${stack.slice(stack.lastIndexOf("/") + 1)}.yaml`);
+
+/** The text of a stack file; undefined if there is none. */
+export function readStackFile(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, "utf8") : undefined;
+}
+
+/** Puts a text in place as a whole or not at all. */
+export function writeStackFile(file: string, text: string): void {
+  const place = existsSync(file) ? realpathSync(file) : file;
+  const mode = existsSync(place) ? statSync(place).mode & 0o777 : 0o644;
+  writeFileSync(`${place}.new`, text, { mode });
+  renameSync(`${place}.new`, place);
+}
