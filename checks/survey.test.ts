@@ -8,6 +8,7 @@ import { memoryTotal } from "#facts/meminfo.ts";
 import { gpus } from "#facts/nvidia-smi.ts";
 import { osRelease } from "#facts/os-release.ts";
 import { uname } from "#facts/uname.ts";
+import { keyOf } from "#transport/command.ts";
 import { HostError } from "#transport/errors.ts";
 import { fakeHost } from "#transport/fake.ts";
 import type { Fact, Host } from "#transport/host.ts";
@@ -18,14 +19,14 @@ const recorded = (name: string) =>
 
 const noDriver = { exitCode: 127, stderr: "env: 'nvidia-smi': No such file or directory\n" };
 const answers = {
-  [osRelease.command.text]: recorded("os-release"),
-  [uname.command.text]: recorded("uname"),
-  [cpuCores.command.text]: recorded("lscpu"),
-  [memoryTotal.command.text]: recorded("meminfo"),
-  [fileSystemOf("/var/lib").command.text]: recorded("df"),
-  [ipv4Addresses.command.text]: recorded("ip-address"),
-  [gpus.command.text]: noDriver,
-  [nvidiaCards.command.text]: "",
+  [keyOf(osRelease.command)]: recorded("os-release"),
+  [keyOf(uname.command)]: recorded("uname"),
+  [keyOf(cpuCores.command)]: recorded("lscpu"),
+  [keyOf(memoryTotal.command)]: recorded("meminfo"),
+  [keyOf(fileSystemOf("/var/lib").command)]: recorded("df"),
+  [keyOf(ipv4Addresses.command)]: recorded("ip-address"),
+  [keyOf(gpus.command)]: noDriver,
+  [keyOf(nvidiaCards.command)]: "",
 };
 
 test("a machine without a GPU", async () => {
@@ -49,7 +50,7 @@ test("the driver is asked first; a GPU that shares the main memory has none of i
     "0, GPU-1, NVIDIA H200, 580.95.05, 143771, 512, 3, 41, 9.0",
     "1, GPU-2, NVIDIA GB10, 580.95.05, [N/A], [N/A], 0, 40, 12.1\n",
   ].join("\n");
-  const { facts, gpuTrouble } = await survey(fakeHost({ ...answers, [gpus.command.text]: stdout }));
+  const { facts, gpuTrouble } = await survey(fakeHost({ ...answers, [keyOf(gpus.command)]: stdout }));
   expect(facts.driver).toBe("580.95.05");
   expect(facts.gpus).toEqual([
     { model: "NVIDIA H200", memoryGiB: 140.4, computeCapability: "9.0", uuid: "GPU-1" },
@@ -61,7 +62,7 @@ test("the driver is asked first; a GPU that shares the main memory has none of i
 test("a card that no driver answers for is named by the bus, with the reason", async () => {
   const card =
     "01:00.0 3D controller [0302]: NVIDIA Corporation GH100 [H200 SXM 141GB] [10de:2335] (rev a1)\n";
-  const { facts, gpuTrouble } = await survey(fakeHost({ ...answers, [nvidiaCards.command.text]: card }));
+  const { facts, gpuTrouble } = await survey(fakeHost({ ...answers, [keyOf(nvidiaCards.command)]: card }));
   expect(facts.gpus).toEqual([{ model: "NVIDIA Corporation GH100 [H200 SXM 141GB]", pciId: "10de:2335" }]);
   expect(gpuTrouble).toContain("driver is missing");
 });

@@ -2,6 +2,7 @@ import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { askProbe } from "#facts/probes/ask-probe.ts";
 import { hostEntry } from "#inventory/inventory.ts";
+import { keyOf } from "#transport/command.ts";
 import { fakeHost } from "#transport/fake.ts";
 import type { Machine, Reach } from "#transport/host.ts";
 import type { Outlook } from "#transport/outlook.ts";
@@ -29,7 +30,7 @@ const unit = (active: string) =>
   ({
     state: "reachable",
     host: fakeHost({
-      [askProbe(chatUnit).command.text]:
+      [keyOf(askProbe(chatUnit).command)]:
         `LoadState=loaded\nActiveState=${active}\nSubState=x\nUnitFileState=enabled\nMainPID=1\nNRestarts=0\n`,
     }) as Machine,
   }) satisfies Reach;

@@ -1,4 +1,4 @@
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
 import { whoFunction } from "./proc.ts";
 
@@ -20,7 +20,7 @@ export const automaticPackages = (names: readonly string[]): Fact<ReadonlySet<st
  * Exits 0 when nobody has the locks of apt and dpkg open, else 75 after a line that names the holder: program, pid, unit and
  * since when. By /proc, because neither fuser nor lsof is on a small host.
  */
-export const aptFree: Command = sh`${whoFunction}
+export const aptFree: ShellCommand = sh`${whoFunction}
 find /proc/[0-9]*/fd -maxdepth 1 \\( -lname /var/lib/dpkg/lock -o -lname /var/lib/dpkg/lock-frontend \\
   -o -lname /var/lib/apt/lists/lock -o -lname /var/cache/apt/archives/lock \\) -printf '%h\\n' 2>/dev/null | sort -u |
 while IFS=/ read -r _ _ pid _; do

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { keyOf } from "#transport/command.ts";
 import { journal } from "./journal.ts";
 
 const recorded = (name: string) => readFileSync(new URL(`fixtures/${name}.txt`, import.meta.url), "utf8");
@@ -32,8 +33,8 @@ test("nothing there is an answer, a time that journalctl does not understand is 
 });
 
 test("what is asked, quoted", () => {
-  expect(journal(["a.service", "b.service"], { lines: 5, since: "1 hour ago" }).command.text).toContain(
+  expect(keyOf(journal(["a.service", "b.service"], { lines: 5, since: "1 hour ago" }).command)).toContain(
     "--unit=a.service --unit=b.service '--since=1 hour ago' --lines=5",
   );
-  expect(journal(["a.service"], { after: "s=1;i=2" }).command.text).toContain("'--after-cursor=s=1;i=2'");
+  expect(keyOf(journal(["a.service"], { after: "s=1;i=2" }).command)).toContain("'--after-cursor=s=1;i=2'");
 });

@@ -1,4 +1,4 @@
-import { sh } from "#transport/command.ts";
+import { raw, sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
 
 /** A file beside the stamp that was written when its hash was last verified. */
@@ -40,7 +40,7 @@ export const stampedFiles = (
 ): Fact<Generations> => ({
   name: `model files in ${folder}`,
   command: sh`begun=
-for u in /run/systemd/transient/${{ text: units }}.service; do [ ! -e "$u" ] || begun=0; done
+for u in /run/systemd/transient/${raw(units)}.service; do [ ! -e "$u" ] || begun=0; done
 for f in ${names}; do
   now=$(stat -c '%s %.9Y %i' -- ${folder}/"$f" 2>/dev/null) && part= || part=$(stat -c %s -- ${partials}/"$f" 2>/dev/null || echo $begun)
   printf 'file\t%s\t%s\t%s\t%s\n' "$f" "$now" "$(cat -- ${stamps}/"$f" 2>/dev/null)" "$part"

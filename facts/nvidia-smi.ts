@@ -1,4 +1,4 @@
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Fact, Finished } from "#transport/host.ts";
 import type { GpuProbe, Verdict } from "./probes/probe.ts";
 
@@ -109,6 +109,6 @@ export const askGpus = (probe: GpuProbe): Fact<Verdict> => ({
 });
 
 /** The same question for a `wait` step: exit 0 when at least `minimum` GPUs answer. */
-export const waitGpus = (probe: GpuProbe): Command =>
+export const waitGpus = (probe: GpuProbe): ShellCommand =>
   sh`seen=$(timeout 20 ${query} 2>&1) || { printf '%s\\n' "\${seen:-nvidia-smi did not answer within 20 s}" | tail -n 1; exit 1; }
 [ "$(printf '%s\\n' "$seen" | grep -c '^[0-9]')" -ge ${probe.minimum} ] || { echo "fewer than ${probe.minimum} GPUs answer"; exit 1; }`;

@@ -1,4 +1,4 @@
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
 import { whoFunction } from "./proc.ts";
 
@@ -44,7 +44,7 @@ export const sshPorts: Fact<readonly number[]> = {
  * Shell functions for a service that is to listen on a TCP port: `listens UNIT PORT` succeeds if a process of the unit does,
  * or systemd itself for its socket; `stranger UNIT PORT` prints who holds the port in its place, and fails if nobody does.
  */
-export const listenerFunctions: Command = sh`${whoFunction}
+export const listenerFunctions: ShellCommand = sh`${whoFunction}
 listeners() { ss -Hltnp "sport = :$1" 2>/dev/null | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -un; }
 listens() {
   for pid in $(listeners "$2"); do

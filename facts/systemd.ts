@@ -1,4 +1,4 @@
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
 
 /** A unit as systemd sees it. */
@@ -76,7 +76,7 @@ function parseUnit(stdout: string): Unit {
  * then the others of its control group: a program that writes its title over its environment (setproctitle) hides its own.
  * Takes all it needs of the unit out of `$show`: each systemctl costs a small host as much as ten other processes.
  */
-const lookFor = (variable: string): Command => sh`nl='
+const lookFor = (variable: string): ShellCommand => sh`nl='
 '
 get() { value=$nl$show; value=\${value##*"$nl$1="}; value=\${value%%"$nl"*}; }
 look() {
@@ -142,5 +142,5 @@ stat -Lc '%a %U:%G %Y %n' -- "$f" && base64 -w0 <"$f" && echo; done; true`,
 };
 
 /** What helps to understand why a unit does not run. */
-export const journalOf = (name: string, lines = 30): Command =>
+export const journalOf = (name: string, lines = 30): ShellCommand =>
   sh`journalctl --unit=${name} --lines=${lines} --no-pager --quiet`;

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { keyOf } from "#transport/command.ts";
 import { Batcher, type Question } from "./batch.ts";
 import type { RawFinished } from "./worker.ts";
 
@@ -9,12 +10,12 @@ function recorder() {
   const sent: string[][] = [];
   const answers: (() => void)[] = [];
   const batcher = new Batcher((questions) => {
-    sent.push(questions.map(({ command }) => command.text));
+    sent.push(questions.map(({ command }) => keyOf(command)));
     const { promise, resolve } = Promise.withResolvers<void>();
     answers.push(resolve);
     return questions.map(async ({ command }): Promise<RawFinished> => {
       await promise;
-      return { exitCode: 0, stdout: Buffer.from(command.text), stderr: Buffer.alloc(0) };
+      return { exitCode: 0, stdout: Buffer.from(keyOf(command)), stderr: Buffer.alloc(0) };
     });
   });
   return { batcher, sent, answer: (i: number) => answers[i]?.() };

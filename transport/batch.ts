@@ -1,4 +1,4 @@
-import type { Command } from "./command.ts";
+import { type Command, keyOf } from "./command.ts";
 import type { RawFinished } from "./worker.ts";
 
 /** A read-only question on its way to a host. */
@@ -40,7 +40,7 @@ export class Batcher {
   }
 
   ask(question: Question): Promise<RawFinished> {
-    const key = `${question.timeoutSeconds} ${question.command.text}`;
+    const key = `${question.timeoutSeconds} ${keyOf(question.command)}`;
     const same = this.#waiting.get(key);
     if (same) return same.answer.promise;
     const answer = Promise.withResolvers<RawFinished>();

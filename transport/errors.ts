@@ -1,4 +1,4 @@
-import type { Command } from "./command.ts";
+import { type Command, shownCommand } from "./command.ts";
 import type { Finished } from "./host.ts";
 
 /** Who an error speaks of: the name in the inventory and how an operator would reach it. */
@@ -71,8 +71,8 @@ function clip(text: string, length: number): string {
 }
 
 /** A command as one line an operator can recognise: the first lines of a script, at most 160 characters. */
-export function shortened({ text }: Command): string {
-  const lines = text
+export function shortened(command: Command): string {
+  const lines = shownCommand(command)
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "");

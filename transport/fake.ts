@@ -1,4 +1,4 @@
-import type { Command } from "./command.ts";
+import { type Command, keyOf, shownCommand } from "./command.ts";
 import type { Fact, Finished, Host } from "./host.ts";
 
 type Answer = string | Partial<Finished>;
@@ -16,12 +16,13 @@ const finished = (answer: Answer): Finished => ({
  */
 export function fakeHost(answers: Record<string, Answer>, files: Record<string, string> = {}): Host {
   const run = async (command: Command): Promise<Finished> => {
-    const answer = answers[command.text];
-    if (answer === undefined) throw new Error(`the fake host has no answer for:\n${command.text}`);
+    const answer = answers[keyOf(command)];
+    if (answer === undefined) throw new Error(`the fake host has no answer for:\n${shownCommand(command)}`);
     return finished(answer);
   };
   return {
     name: "fake",
+    system: "linux",
     target: "root@fake",
     run,
     ask: async <T>(fact: Fact<T>) => fact.parse(await run(fact.command)),

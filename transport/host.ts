@@ -34,10 +34,15 @@ export interface FileAttributes {
   readonly owner: string;
 }
 
+/** An operating system that a host runs; a Windows PC and a Linux distribution in it are two hosts of one name. */
+export type System = "linux" | "windows";
+
 /** The only view of a machine that a fact, a resource or a check ever gets. Commands run as root under `sh`. */
 export interface Host {
   /** Name in the inventory. */
   readonly name: string;
+  /** What it runs, which decides the kind of command it takes. */
+  readonly system: System;
   /** How an operator would reach it, such as `ops@10.0.0.11`; for error texts. */
   readonly target: string;
   /** Runs a command; resolves for any exit code, rejects with a HostError when the connection or the time limit fails it. */

@@ -4,7 +4,7 @@ import type { Credentials, HostEntry, Inventory } from "#inventory/inventory.ts"
 import type { Destination } from "./connect.ts";
 import { agentOf, type Endpoint, type Surroundings } from "./endpoint.ts";
 import { HostError } from "./errors.ts";
-import type { Gate, Reach } from "./host.ts";
+import type { Gate, Reach, System } from "./host.ts";
 import { type Scanned, scanHostKey } from "./host-keys/scan-host-key.ts";
 import { Line, type OnWait } from "./line.ts";
 import { type Outlook, outlookOn } from "./outlook.ts";
@@ -13,6 +13,8 @@ import { SshHost } from "./ssh-host.ts";
 import { openWay } from "./way.ts";
 
 export interface ReachOptions {
+  /** Which of the hosts of that name: a PC, or the Linux distribution in it. @default "linux" */
+  readonly on?: System;
   /** Seconds to wait for a host that does not answer (it may be booting). @default 60 */
   readonly withinSeconds?: number;
   /** Called with a line while the host does not answer, for progress: at once, then every 5 s. */

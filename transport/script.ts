@@ -17,6 +17,12 @@ export function prologue(nonce: string): string {
   ].join("\n");
 }
 
+/** What a shell is given. A script call is for a host of another system. */
+export function shellTextOf(command: Command): string {
+  if ("text" in command) return command.text;
+  throw new Error(`${command.script.name} is a PowerShell script, which a POSIX shell cannot run`);
+}
+
 /**
  * The text a worker shell is given for one command. `timeout` ends the command and its process group. The braces make the
  * shell read all of it before it starts: if the connection breaks half-way, nothing of it is run, least of all with half
@@ -28,6 +34,7 @@ export function wrapped(
   timeoutSeconds: number,
   stdin?: string | Uint8Array,
 ): string {
+  const text = shellTextOf(command);
   const documents: string[] = [];
   const document = (text: string) => {
     const end = `${nonce}-${documents.length}`;
@@ -39,9 +46,9 @@ export function wrapped(
   const after = input === undefined ? " </dev/null" : "";
   const limit = `timeout -k ${KILL_AFTER} ${timeoutSeconds}`;
   const child =
-    Buffer.byteLength(command.text) <= LONGEST_ARGUMENT
-      ? `${limit} sh -c ${quote(command.text)}`
-      : `${limit} sh /dev/fd/3 3${document(`exec 3<&-\n${command.text}`)}`;
+    Buffer.byteLength(text) <= LONGEST_ARGUMENT
+      ? `${limit} sh -c ${quote(text)}`
+      : `${limit} sh /dev/fd/3 3${document(`exec 3<&-\n${text}`)}`;
   return `{ ${before}${child}${after}\n${documents.join("")}}; e\n`;
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Batcher, type Question } from "./batch.ts";
 import { bootIdentity } from "./boot.ts";
-import { type Command, sh } from "./command.ts";
+import { type Command, sh, shownCommand } from "./command.ts";
 import type { Destination } from "./connect.ts";
 import type { Connection } from "./connection.ts";
 import { HostError, lastLines } from "./errors.ts";
@@ -22,6 +22,7 @@ const LOCK_SECONDS = 30;
 /** A Linux machine over SSH. Connects when first needed, and again after its connection broke. */
 export class SshHost implements Machine {
   readonly name: string;
+  readonly system = "linux";
   readonly target: string;
   readonly gate: Gate;
   /** Scripts sent and answered so far; logins are not counted. */
@@ -196,7 +197,8 @@ export class SshHost implements Machine {
 }
 
 /** A NUL would end the text early; `\0` in a template literal is one, which is easily written by mistake. */
-function refuseNul({ text }: Command): void {
+function refuseNul(command: Command): void {
+  const text = shownCommand(command);
   if (text.includes("\0"))
     throw new Error(`a command cannot hold a NUL byte (for printf write \\\\0): ${text}`);
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { Credentials, HostEntry } from "#inventory/inventory.ts";
-import { type Command, sh } from "./command.ts";
+import { type ShellCommand, sh } from "./command.ts";
 import { HostError } from "./errors.ts";
 import type { Fact, Finished, Machine, Reach } from "./host.ts";
 import { openPool, type Pool } from "./pool.ts";
@@ -72,7 +72,7 @@ const errorOf = async (work: Promise<unknown>): Promise<HostError> => {
 };
 
 /** Starts a command that says `begun`, and resolves when it has; what it comes to is in `over`. */
-async function begin(machine: Machine, command: Command): Promise<{ readonly over: Promise<Finished> }> {
+async function begin(machine: Machine, command: ShellCommand): Promise<{ readonly over: Promise<Finished> }> {
   const begun = Promise.withResolvers<void>();
   const over = machine.run(sh`echo begun; ${command}`, { onLine: () => begun.resolve() });
   over.catch(() => undefined);

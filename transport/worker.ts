@@ -4,7 +4,7 @@ import type { Command } from "./command.ts";
 import { HostError, lastLines, type Subject, shortened } from "./errors.ts";
 import { type Frame, FrameReader } from "./frames.ts";
 import type { RootShell } from "./login.ts";
-import { prologue, wrapped } from "./script.ts";
+import { prologue, shellTextOf, wrapped } from "./script.ts";
 
 /** What came back from a command, as bytes. */
 export interface RawFinished {
@@ -96,7 +96,7 @@ export class Worker {
   statement(command: Command, timeoutSeconds: number): Promise<RawFinished> {
     return new Promise((resolve, reject) => {
       const request = { command, timeoutSeconds, resolve, reject };
-      void this.#start([request], `{ ${command.text}\n}; e\n`);
+      void this.#start([request], `{ ${shellTextOf(command)}\n}; e\n`);
     });
   }
 

@@ -1,6 +1,6 @@
 import { askGpus, waitGpus } from "#facts/nvidia-smi.ts";
 import { showUnit, type Unit } from "#facts/systemd.ts";
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
 import { askHttp, waitHttp } from "./openai.ts";
 import type { Probe, Verdict } from "./probe.ts";
@@ -28,7 +28,7 @@ export function askProbe(probe: Probe): Fact<Verdict> {
 }
 
 /** The same probe as the command of a `wait` step: exit 0 ok, 75 not yet, other failed; last line: what was seen. */
-export function waitProbe(probe: Probe): Command {
+export function waitProbe(probe: Probe): ShellCommand {
   switch (probe.kind) {
     case "completion":
     case "http":

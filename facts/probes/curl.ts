@@ -1,4 +1,4 @@
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Finished } from "#transport/host.ts";
 
 export interface Request {
@@ -23,7 +23,7 @@ export interface Answer {
  * on a command line every user of the host could read it. How long a failure took is cut from its text: a wait takes a text
  * that changes for progress.
  */
-export function curlInto(request: Request): Command {
+export function curlInto(request: Request): ShellCommand {
   const limit = request.timeoutSeconds ?? 60;
   const key = request.apiKeyFile
     ? sh`sed -n '1{s/[\\\\"]/\\\\&/g;s/.*/header = "Authorization: Bearer &"/p}' ${request.apiKeyFile}`
@@ -36,7 +36,7 @@ last=$(printf '%s\\n' "$answer" | tail -n 1); code=\${last%% *}; error=$(printf 
 }
 
 /** Asks and prints the answer for {@link parseAnswer}. */
-export const curl = (request: Request): Command =>
+export const curl = (request: Request): ShellCommand =>
   sh`${curlInto(request)}
 printf '%s %s\\n%s\\n' "$code" "$error" "$body"`;
 

@@ -1,4 +1,4 @@
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
 import { curl, curlInto, parseAnswer, type Request } from "./curl.ts";
 import type { CompletionProbe, HttpProbe, Verdict } from "./probe.ts";
@@ -87,7 +87,7 @@ const WAIT_SECONDS = 50;
  * The same question for a `wait` step: exit 0 ready, 75 not yet, 1 it will not be. Last line: what was seen; while nobody
  * answers also `$line`, if the script around it knows what the server last said.
  */
-export function waitHttp(probe: CompletionProbe | HttpProbe): Command {
+export function waitHttp(probe: CompletionProbe | HttpProbe): ShellCommand {
   const good = probe.kind === "http" ? String(probe.status) : "200";
   const proof = probe.kind === "http" ? "" : '"choices"';
   return sh`${curlInto(request(probe, WAIT_SECONDS))}

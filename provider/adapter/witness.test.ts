@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { hosts } from "#inventory/inventory.ts";
 import type { Witness } from "#provider/contract/witness.ts";
-import { sh } from "#transport/command.ts";
+import { keyOf, sh } from "#transport/command.ts";
 import { HostError } from "#transport/errors.ts";
 import { fakeHost } from "#transport/fake.ts";
 import type { Machine, Reach } from "#transport/host.ts";
@@ -18,7 +18,7 @@ const at = (witness: Witness) => ({ urn, host: "rack2", witness, mask: (text: st
 type Answer = Parameters<typeof fakeHost>[0][string];
 const reachable = (answer: Answer): Reach => ({
   state: "reachable",
-  host: { ...fakeHost({ [command.text]: answer }), name: "rack1", target: "root@10.0.0.11" } as Machine,
+  host: { ...fakeHost({ [keyOf(command)]: answer }), name: "rack1", target: "root@10.0.0.11" } as Machine,
 });
 const unreachable = (name: string): Reach => ({
   state: "unreachable",

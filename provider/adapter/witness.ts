@@ -1,5 +1,5 @@
 import type { Witness } from "#provider/contract/witness.ts";
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import { HostError, lastLines } from "#transport/errors.ts";
 import type { Machine } from "#transport/host.ts";
 import type { Runtime } from "./runtime.ts";
@@ -11,7 +11,7 @@ const ALL_SECONDS = 30;
 const LINES = 30;
 
 /** Ends as the program does; 127 also where it is not there yet. */
-const asked = ({ argv }: Witness): Command => sh`[ -x ${argv[0]} ] || exit 127; ${argv}`;
+const asked = ({ argv }: Witness): ShellCommand => sh`[ -x ${argv[0]} ] || exit 127; ${argv}`;
 
 async function said(machine: Machine, witness: Witness): Promise<string> {
   const { exitCode, stdout, stderr } = await machine.run(asked(witness), { timeoutSeconds: RUN_SECONDS });

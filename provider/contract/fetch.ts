@@ -1,4 +1,4 @@
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 
 /** One file to have on a host: from the first of its addresses that delivers the right content. */
 export interface Fetch {
@@ -14,7 +14,7 @@ export interface Fetch {
 }
 
 /** Commands one a line, those that hold none left out. */
-export const lines = (commands: readonly Command[]): Command => ({
+export const lines = (commands: readonly ShellCommand[]): ShellCommand => ({
   text: commands
     .map(({ text }) => text)
     .filter((text) => text !== "")
@@ -112,7 +112,7 @@ $1: $why"
 }`;
 
 /** Before the fetches: asks the servers for the sizes and makes `$need` the bytes that are still to come. */
-const measured = (fetches: readonly Fetch[]): Command => sh`need=0
+const measured = (fetches: readonly Fetch[]): ShellCommand => sh`need=0
 ${lines(
   fetches.map(
     ({ to, partial, urls }, index) =>
@@ -126,19 +126,19 @@ export interface FetchScript {
   /** Folder on whose file system everything lands; it exists once `prepare` is done. */
   readonly folder: string;
   /** Makes folders; `fail` and the other functions are known by then. */
-  readonly prepare: Command;
+  readonly prepare: ShellCommand;
   readonly fetches: readonly Fetch[];
   /** What else must fit beside the bytes to come, as shell arithmetic in which `$total0` is the first file's size. @default nothing */
-  readonly alsoNeeded?: Command;
+  readonly alsoNeeded?: ShellCommand;
   /** Done after each file, with its index in `fetches`; a failure is to exit. */
-  readonly after?: (fetch: Fetch, index: number) => Command;
+  readonly after?: (fetch: Fetch, index: number) => ShellCommand;
 }
 
 /**
  * A script that leaves every file verified in its place, to be run as a long step: resumes what is half there, tells before
  * the first byte when the disk is too small, moves a file in place only when its hash is right.
  */
-export function fetchScript({ folder, prepare, fetches, alsoNeeded, after }: FetchScript): Command {
+export function fetchScript({ folder, prepare, fetches, alsoNeeded, after }: FetchScript): ShellCommand {
   return sh`${functions}
 ${prepare}
 ${measured(fetches)}

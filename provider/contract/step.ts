@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { dirname } from "node:path/posix";
-import { type Command, sh } from "#transport/command.ts";
+import { type Command, type ShellCommand, sh, shownCommand } from "#transport/command.ts";
 import type { FileAttributes } from "#transport/host.ts";
 
 /** One change to a host, as data. Resources describe steps; only `perform` does them. */
@@ -75,7 +75,7 @@ export interface LongStep {
   /** Everything the result depends on; hashed. */
   readonly key: unknown;
   /** Runs in an empty folder of its own, which takes its temporary files. */
-  readonly script: Command;
+  readonly script: ShellCommand;
   /** Handed to the script in a 0600 file as its stdin, which is gone as soon as it was opened; never shown. */
   readonly stdin?: string;
   readonly timeoutSeconds: number;
@@ -157,7 +157,7 @@ export function putBack(path: string): RunStep {
 export function shown(step: Step): string {
   switch (step.kind) {
     case "run":
-      return step.title ?? step.command.text;
+      return step.title ?? shownCommand(step.command);
     case "write":
       return `write ${step.path} (${step.mode} ${step.owner}, ${Buffer.byteLength(step.content)} bytes)`;
     case "delete":

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { keyOf } from "#transport/command.ts";
 import type { Host } from "#transport/host.ts";
 import { causeOf } from "./causes.ts";
 
@@ -12,7 +13,7 @@ const recorded = readFileSync(
 function hostWith(stdout = recorded): Host & { asked: string[] } {
   const asked: string[] = [];
   const ask: Host["ask"] = async (fact) => {
-    asked.push(fact.command.text);
+    asked.push(keyOf(fact.command));
     return fact.parse({ exitCode: 0, stdout, stderr: "" });
   };
   return { asked, ask } as unknown as Host & { asked: string[] };

@@ -1,4 +1,5 @@
 import { type RunStep, type Step, shown, type WaitStep } from "#provider/contract/step.ts";
+import { shownCommand } from "#transport/command.ts";
 import { HostError, lastLines } from "#transport/errors.ts";
 import type { Finished, Machine } from "#transport/host.ts";
 import { causeOf } from "./causes.ts";
@@ -47,7 +48,8 @@ export async function explained(step: RunStep | WaitStep, { machine }: Performin
     const { stdout, stderr } = await machine.run(step.explain, { timeoutSeconds: 20 });
     const lines = lastLines(stdout || stderr, 30);
     // A command of one line is worth repeating by hand; a script is not.
-    const looked = step.explain.text.includes("\n") ? "" : `\n  looked at: ${step.explain.text}`;
+    const command = shownCommand(step.explain);
+    const looked = command.includes("\n") ? "" : `\n  looked at: ${command}`;
     return lines && `${looked}\n${lines}`;
   } catch (error) {
     // The first failure is the one to report; that explaining failed too is only worth a line.

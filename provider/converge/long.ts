@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type LongStep, longUnits } from "#provider/contract/step.ts";
-import { sh } from "#transport/command.ts";
+import { keyOf, raw, sh } from "#transport/command.ts";
 import { HostError, type HostErrorKind, lastLines } from "#transport/errors.ts";
 import { Interrupted, type Performing, StepError } from "./failure.ts";
 
@@ -12,7 +12,7 @@ const secrets = "/run/gpu-hosts/long";
 /** Same key, same unit: that is how a second run finds work that is still going on. */
 function unitOf(step: LongStep): string {
   const hash = createHash("sha256")
-    .update(JSON.stringify([step.key, step.script.text]))
+    .update(JSON.stringify([step.key, keyOf(step.script)]))
     .digest("hex")
     .slice(0, 12);
   return `gpu-hosts-${step.name}-${hash}`;
@@ -41,8 +41,8 @@ for other in $(systemctl list-units --plain --no-legend --all ${`${pattern}.serv
   done
   systemctl stop "$other"
 done
-cd ${folder} 2>/dev/null && rm -rf -- ./${{ text: pattern }}
-cd ${secrets} 2>/dev/null && rm -f -- ./${{ text: pattern }}
+cd ${folder} 2>/dev/null && rm -rf -- ./${raw(pattern)}
+cd ${secrets} 2>/dev/null && rm -f -- ./${raw(pattern)}
 umask 077 && mkdir -p ${work} ${secrets} && cd ${work} || exit 1
 trap 'rm -f -- ${secret}; exit 1' HUP INT TERM
 cat > script <<'GPU_HOSTS_SCRIPT'

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Item, Json } from "#provider/contract/resource.ts";
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Fact, Host } from "#transport/host.ts";
 
 const folder = "/var/lib/gpu-hosts/owners";
@@ -59,7 +59,7 @@ export async function readOwners(host: Host, items: readonly Item[]): Promise<Ow
 }
 
 /** A command that writes records, one `<file> <json>` a line on stdin; a record nobody owns is removed. */
-export function writeOwners(records: readonly OwnerRecord[]): { command: Command; stdin: string } {
+export function writeOwners(records: readonly OwnerRecord[]): { command: ShellCommand; stdin: string } {
   const line = (record: OwnerRecord) =>
     `${fileOf(record.item)} ${record.owners.length > 0 ? JSON.stringify(record) : "-"}\n`;
   return {

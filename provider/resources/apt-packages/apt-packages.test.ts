@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { automaticPackages } from "#facts/apt.ts";
 import { packages } from "#facts/dpkg.ts";
 import { stepText } from "#tests/support/step-text.ts";
+import { keyOf } from "#transport/command.ts";
 import { fakeHost } from "#transport/fake.ts";
 import { aptPackages } from "./apt-packages.ts";
 
@@ -10,8 +11,10 @@ const want = aptPackages.inputs.parse({ packages: { curl: "any", tool: "1.0" } }
 /** @param rows of dpkg-query @param automatic names of packages marked so */
 const hostWith = (names: readonly string[], rows: readonly string[], automatic: readonly string[] = []) =>
   fakeHost({
-    [packages(names).command.text]: ["amd64", ...rows.map((row) => row.replaceAll(" ", "\t")), ""].join("\n"),
-    [automaticPackages(names).command.text]: automatic
+    [keyOf(packages(names).command)]: ["amd64", ...rows.map((row) => row.replaceAll(" ", "\t")), ""].join(
+      "\n",
+    ),
+    [keyOf(automaticPackages(names).command)]: automatic
       .map((name) => `Package: ${name}\nArchitecture: amd64\nAuto-Installed: 1\n`)
       .join("--\n"),
   });

@@ -1,5 +1,5 @@
 import { aptFree } from "#facts/apt.ts";
-import { type Command, sh } from "#transport/command.ts";
+import { raw, type ShellCommand, sh } from "#transport/command.ts";
 
 /** Versions by package name; `any` for no particular one. */
 type Wanted = Readonly<Record<string, string>>;
@@ -8,7 +8,7 @@ type Wanted = Readonly<Record<string, string>>;
  * No questions, edited configuration files stay as they are, and needrestart (Ubuntu) only lists: restarting a service
  * that is serving is nobody's wish here.
  */
-const quiet: Command = sh`export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l`;
+const quiet: ShellCommand = sh`export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l`;
 
 const dpkgOptions = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"];
 
@@ -32,7 +32,7 @@ function installArguments(wanted: Wanted): string[] {
 }
 
 /** Finishes what an interrupted dpkg left; nothing to do is fine. */
-export const configureInterrupted: Command = sh`${quiet}
+export const configureInterrupted: ShellCommand = sh`${quiet}
 dpkg --force-confdef --force-confold --configure -a`;
 
 /** What the last refresh of the lists complained of, to be told when an installation fails. */
@@ -43,13 +43,13 @@ const refreshErrors = "/run/gpu-hosts-apt-update";
  * do not know a package or know it where it no longer is. A vendor whose server is down must not keep others' packages
  * away, so the outcome shows when installing. (apt touches lists/partial at each refresh, the lists only when they change.)
  */
-export const refreshLists = (wanted: Wanted): Command => sh`${quiet}
+export const refreshLists = (wanted: Wanted): ShellCommand => sh`${quiet}
 fetch() { apt-get ${installArguments(wanted)} --download-only; }
 if [ -n "$(find /var/lib/apt/lists/partial -maxdepth 0 -mmin -1440 2>/dev/null)" ] && fetch >/dev/null 2>&1; then exit 0; fi
 apt-get update -q -o Acquire::Retries=2 2>${refreshErrors} || echo 'not every package list could be refreshed; going on with those at hand'
 cat ${refreshErrors} >&2; exit 0`;
 
-export const install = (wanted: Wanted): Command => sh`${quiet}
+export const install = (wanted: Wanted): ShellCommand => sh`${quiet}
 exec apt-get ${installArguments(wanted)}`;
 
 /** Extended regular expressions for what somebody may have meant: one letter off, another number in it, more after it. */
@@ -73,7 +73,7 @@ function nearTo(name: string): { readonly letter: string; readonly wider: string
 }
 
 /** Says of a name that is in no list what provides it, or which names are near. */
-const unknownName = (name: string): Command => {
+const unknownName = (name: string): ShellCommand => {
   const { letter, wider } = nearTo(name);
   // Of a purely virtual package it says nothing, and is content.
   return sh`[ -n "$(apt-cache show ${name} 2>/dev/null)" ] || {
@@ -85,11 +85,11 @@ const unknownName = (name: string): Command => {
 };
 
 /** What helps to understand why packages cannot be installed. */
-export const whyNot = (wanted: Wanted): Command => {
+export const whyNot = (wanted: Wanted): ShellCommand => {
   const pinned = Object.keys(wanted).filter((name) => wanted[name] !== "any");
   const unknown = Object.keys(wanted).map((name) => unknownName(name).text);
   return sh`release=$(. /etc/os-release && echo "$PRETTY_NAME")
-${{ text: unknown.join("\n") }}
+${raw(unknown.join("\n"))}
 for name in ${pinned}; do
   offered=$(apt-cache madison "$name" | cut -d'|' -f2)
   [ -z "$offered" ] || echo "$name: offered are" $offered
@@ -100,9 +100,9 @@ echo "package lists: refreshed $(date -u -r /var/lib/apt/lists/partial '+%F %T U
 ${aptFree}`;
 };
 
-export const markManual = (names: readonly string[]): Command => sh`apt-mark manual ${names}`;
+export const markManual = (names: readonly string[]): ShellCommand => sh`apt-mark manual ${names}`;
 
-export const markAutomatic = (names: readonly string[]): Command => sh`apt-mark auto ${names}`;
+export const markAutomatic = (names: readonly string[]): ShellCommand => sh`apt-mark auto ${names}`;
 
 /**
  * Removes those of our packages that no other installed package depends on, and the automatic packages that are orphaned
@@ -113,7 +113,7 @@ export const markAutomatic = (names: readonly string[]): Command => sh`apt-mark 
  * Ours may go although another package recommends or suggests them: it lived without them before. Orphans may not go
  * while recommended: who recommends them may have come later.
  */
-export const removeUnneeded = (names: readonly string[]): Command => sh`${quiet}
+export const removeUnneeded = (names: readonly string[]): ShellCommand => sh`${quiet}
 set -u
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { contents } from "#facts/files.ts";
 import { shown } from "#provider/contract/step.ts";
+import { keyOf } from "#transport/command.ts";
 import { fakeHost } from "#transport/fake.ts";
 import { aptSource } from "./apt-source.ts";
 import { renderKey } from "./render.ts";
@@ -24,7 +25,7 @@ const context = { before: () => undefined };
 
 const hostWith = (files: readonly string[]) =>
   fakeHost({
-    [contents(paths).command.text]: files.map((text) => Buffer.from(text).toString("base64")).join("\n"),
+    [keyOf(contents(paths).command)]: files.map((text) => Buffer.from(text).toString("base64")).join("\n"),
   });
 
 /** The files as `apply` writes them on a bare machine. */

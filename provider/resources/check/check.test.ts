@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { checkRecord } from "#facts/check-record.ts";
 import { shown } from "#provider/contract/step.ts";
 import { compare, pathText } from "#provider/converge/compare.ts";
+import { keyOf } from "#transport/command.ts";
 import { fakeHost } from "#transport/fake.ts";
 import { check } from "./check.ts";
 
@@ -13,7 +14,7 @@ const inputs = {
 };
 const want = check.inputs.parse(inputs);
 const path = "/var/lib/gpu-hosts/checks/chat.json";
-const host = (record: string) => fakeHost({ [checkRecord(path).command.text]: record });
+const host = (record: string) => fakeHost({ [keyOf(checkRecord(path).command)]: record });
 const context = { before: () => undefined };
 
 test("a bare host: the probe, then its record; what is read back is in sync", async () => {

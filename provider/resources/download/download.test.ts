@@ -5,6 +5,7 @@ import { compare, pathText } from "#provider/converge/compare.ts";
 import { declare } from "#provider/declare.ts";
 import { declared } from "#tests/support/declared.ts";
 import { stepText } from "#tests/support/step-text.ts";
+import { keyOf } from "#transport/command.ts";
 import { fakeHost } from "#transport/fake.ts";
 import { download } from "./download.ts";
 import { archiveFile, downloadFile, downloadFolder, recordFile, stagingFolder } from "./places.ts";
@@ -34,7 +35,7 @@ const observe = (lines: readonly string[], wanted = want) => {
     unfinished: [stagingFolder(wanted), archiveFile(wanted)],
     items: `download ${top}/tool/`,
   });
-  const host = fakeHost({ [command.text]: lines.map((line) => `${line}\n`).join("") });
+  const host = fakeHost({ [keyOf(command)]: lines.map((line) => `${line}\n`).join("") });
   return download.observe(host, wanted, wanted);
 };
 const changes = async (lines: readonly string[], wanted = want) =>

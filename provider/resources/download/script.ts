@@ -1,6 +1,6 @@
 import { listing } from "#facts/downloads.ts";
 import { type Fetch, fetchScript, lines } from "#provider/contract/fetch.ts";
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import { archiveFile, downloadFolder, fileName, recordFile, stagingFolder } from "./places.ts";
 
 /** What is to be put in place, and how. */
@@ -18,7 +18,7 @@ export interface Artifact {
 
 // Unpacked into a folder of ours and looked at there before any of it is put in place. GNU tar as root would otherwise restore
 // owners and setuid bits; by itself it only skips members with `..`, and we want none of such an archive.
-const unpack = ({ strip }: { strip: number }, archive: string): Command => sh`echo "$label: unpacking"
+const unpack = ({ strip }: { strip: number }, archive: string): ShellCommand => sh`echo "$label: unpacking"
 tar --absolute-names --list --verbose --full-time --numeric-owner --quoting-style=escape --file=${archive} > ./members 2> ./error ||
   fail "$label is no archive that can be read here: $(head -n 1 ./error)"
 bad=$(awk '{ name = $0; for (i = 0; i < 5; i++) sub(/^ *[^ ]+ +/, "", name); if ($1 ~ /^[lh]/) sub(/ (->|link to) .*/, "", name)
@@ -39,7 +39,7 @@ $(head -n 3 ./outside)"`;
 const tried = ([
   program = "",
   ...args
-]: readonly string[]): Command => sh`echo "$label: trying" ${program} ${args}
+]: readonly string[]): ShellCommand => sh`echo "$label: trying" ${program} ${args}
 (cd / && exec setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs timeout 60 "$staging/tree/"${program} ${args}) > ./trial 2>&1 ||
   fail "$label:" ${program} "does not run on this machine (exit code $?); nothing was put in place
 $(tail -n 5 ./trial)"`;
@@ -50,7 +50,7 @@ const helpers: readonly (readonly [RegExp, string, string])[] = [
   [/\.(tar\.zst|tzst)$/, "zstd", "zstd"],
 ];
 
-const helped = (file: string): Command =>
+const helped = (file: string): ShellCommand =>
   lines(
     helpers
       .filter(([end]) => end.test(file))
@@ -68,7 +68,7 @@ const unpackedFactor = 2;
  * place and then moved there, with a record of what it holds.
  * @param record first line of the record, which says what was put there
  */
-export function downloadScript(it: Artifact, record: string): Command {
+export function downloadScript(it: Artifact, record: string): ShellCommand {
   const file = fileName(it.url);
   const urls = [it.url, ...it.mirrors];
   const staging = stagingFolder(it);

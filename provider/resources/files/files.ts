@@ -4,7 +4,7 @@ import { z } from "zod";
 import { contents, type Entry, entries } from "#facts/files.ts";
 import { defineResource, type Json } from "#provider/contract/resource.ts";
 import { keepAside, putBack, remove, run, type Step, write } from "#provider/contract/step.ts";
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Host } from "#transport/host.ts";
 
 /** Larger or binary content is compared by its hash and shown as such. */
@@ -53,7 +53,7 @@ const isFile = (value: unknown): value is z.output<typeof file> =>
  * Folders that a tool of the system reads; without it the file alone has no effect. It reads the text before the file is
  * written: a run that is cut off in between finds the file missing, and does both again.
  */
-const readers: readonly { folder: string; command: (path: string) => Command }[] = [
+const readers: readonly { folder: string; command: (path: string) => ShellCommand }[] = [
   { folder: "/etc/sysusers.d", command: (at) => sh`systemd-sysusers --replace=${at} -` },
   { folder: "/etc/tmpfiles.d", command: (at) => sh`systemd-tmpfiles --create --replace=${at} -` },
 ];

@@ -1,5 +1,5 @@
 import type { NftChain, NftRule } from "#facts/nftables.ts";
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import { canonical } from "./address.ts";
 import { inOrderOf, type Ports, type Rule, samePorts } from "./inputs.ts";
 import { workFolder } from "./revert.ts";
@@ -47,7 +47,7 @@ ${linesOf(ports)
 `;
 
 /** How the table as it is loaded is saved, and brought back. */
-export const tableRevert: readonly [save: Command, restore: Command] = [
+export const tableRevert: readonly [save: ShellCommand, restore: ShellCommand] = [
   sh`{ printf '%s' ${noTable}; nft list table inet gpu_hosts 2>/dev/null; true; } > previous.nft`,
   sh`nft --file ${`${workFolder}/previous.nft`}`,
 ];

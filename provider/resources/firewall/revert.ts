@@ -1,5 +1,5 @@
 import { reconnect, run, type Step } from "#provider/contract/step.ts";
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 
 /** Where a change keeps what it goes back to; gone after a reboot, as are rules that were not proven by then. */
 export const workFolder = "/run/gpu-hosts-firewall";
@@ -14,7 +14,7 @@ const revertSeconds = 60;
  * A timer that is pending already belongs to rules of a run that was cut off: what that run saved stays the state to go
  * back to.
  */
-const arm = (save: Command, restore: Command): Command => sh`cd ${workFolder} || exit 1
+const arm = (save: ShellCommand, restore: ShellCommand): ShellCommand => sh`cd ${workFolder} || exit 1
 if systemctl is-active --quiet ${revertTimer}; then systemctl stop ${revertTimer}; else { ${save}; } || exit 1; fi
 systemctl reset-failed ${`${unit}.service`} 2>/dev/null
 exec systemd-run --quiet --collect --unit=${unit} --on-active=${revertSeconds} --timer-property=AccuracySec=1s sh -c ${restore.text}`;
@@ -29,7 +29,11 @@ rm -rf -- ${workFolder}`;
  * Changes rules so that a mistake that shuts us out undoes itself: saves, arms a timer on the machine, changes, and
  * disarms it over a connection that was opened under the new rules.
  */
-export function* revertible(save: Command, restore: Command, change: Iterable<Step>): Generator<Step> {
+export function* revertible(
+  save: ShellCommand,
+  restore: ShellCommand,
+  change: Iterable<Step>,
+): Generator<Step> {
   yield run(arm(save, restore), {
     title: `have the machine take the rules back in ${revertSeconds} s unless they prove good`,
   });

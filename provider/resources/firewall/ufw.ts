@@ -1,5 +1,5 @@
 import type { UfwRule } from "#facts/ufw.ts";
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import { canonical } from "./address.ts";
 import { inOrderOf, type Ports, type Rule } from "./inputs.ts";
 
@@ -145,11 +145,11 @@ function words({ port, source, verdict }: { port: string; source: string; verdic
 }
 
 /** @param phrases of {@link UfwState.tagged} */
-export const deletions = (phrases: readonly string[]): readonly Command[] =>
+export const deletions = (phrases: readonly string[]): readonly ShellCommand[] =>
   phrases.map((phrase) => sh`ufw --force delete ${phrase.split(" ")}`);
 
 const commentOf = ({ comment }: Rule) => (comment === "" ? tag : `${tag} ${comment}`);
 
 /** Commands that put the rules of a port before all others, those that allow before the one that denies. */
-export const additions = (port: string, rule: Rule): readonly Command[] =>
+export const additions = (port: string, rule: Rule): readonly ShellCommand[] =>
   [...linesOf(port, rule)].reverse().map((line) => sh`ufw prepend ${words(line)} comment ${commentOf(rule)}`);

@@ -1,5 +1,5 @@
 import { type Fetch, fetchScript } from "#provider/contract/fetch.ts";
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import { type ModelPlace, modelFile, modelFolder, partialFolder, stampsFolder } from "./places.ts";
 
 /** One file of a model, and where it comes from. */
@@ -10,7 +10,7 @@ export interface Wanted {
 }
 
 /** A script that leaves every file verified in its folder with a stamp of that. The token is the first line of stdin. */
-export function modelScript(model: ModelPlace, wanted: readonly Wanted[]): Command {
+export function modelScript(model: ModelPlace, wanted: readonly Wanted[]): ShellCommand {
   const fetches = wanted.map(
     ({ file, sha256, urls }): Fetch => ({
       label: file,

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { stampedFiles } from "#facts/model-files.ts";
 import type { LongStep, Step } from "#provider/contract/step.ts";
 import { compare, pathText } from "#provider/converge/compare.ts";
+import { keyOf } from "#transport/command.ts";
 import { fakeHost } from "#transport/fake.ts";
 import { lookedAt, modelFiles } from "./model-files.ts";
 import { modelFile, partialFolder } from "./places.ts";
@@ -17,7 +18,7 @@ const nothingBefore = { last: want, before: () => undefined };
 
 const host = (lines: readonly string[]) =>
   fakeHost({
-    [stampedFiles(lookedAt(want), Object.keys(want.files)).command.text]: lines
+    [keyOf(stampedFiles(lookedAt(want), Object.keys(want.files)).command)]: lines
       .map((line) => `${line}\n`)
       .join(""),
   });
@@ -49,8 +50,8 @@ test("a changed file says so where its hash would stand, and only it is fetched"
     ['files["w.gguf"]', "changed after it was verified (4 bytes)"],
   ]);
   const step = longStep(modelFiles.apply(want, seen, nothingBefore));
-  expect(step.script.text).toContain("https://huggingface.co/org/model-GGUF/resolve/0123abc/w.gguf");
-  expect(step.script.text).not.toContain("resolve/0123abc/sub/c.json");
+  expect(keyOf(step.script)).toContain("https://huggingface.co/org/model-GGUF/resolve/0123abc/w.gguf");
+  expect(keyOf(step.script)).not.toContain("resolve/0123abc/sub/c.json");
 });
 
 test("no file at all is absent", async () => {
@@ -65,7 +66,7 @@ test("what was begun says so where its hash would stand, and goes with its resou
     ['files["sub/c.json"]', "unfinished (4 bytes)"],
   ]);
   const steps = [...modelFiles.remove(seen ?? { config: {} }, nothingBefore)];
-  const texts = steps.map((step) => (step.kind === "run" ? step.command.text : step.kind));
+  const texts = steps.map((step) => (step.kind === "run" ? keyOf(step.command) : step.kind));
   expect(texts[0]).toContain(`systemctl stop '${lookedAt(want).units}.service'`);
   expect(texts[1]).toContain(`rm -f -- ${partialFolder(want)}/sub/c.json\n`);
   expect(texts).toHaveLength(2);
@@ -75,7 +76,7 @@ test("the token travels on stdin and another one does not begin the work anew", 
   const step = longStep(modelFiles.apply({ ...want, token: "hf_secret" }, undefined, nothingBefore));
   const other = longStep(modelFiles.apply({ ...want, token: "hf_other" }, undefined, nothingBefore));
   expect(step.stdin).toBe("hf_secret\n");
-  expect(`${step.script.text}${JSON.stringify(step.key)}`).not.toContain("hf_secret");
+  expect(`${keyOf(step.script)}${JSON.stringify(step.key)}`).not.toContain("hf_secret");
   expect([other.key, other.name, other.script]).toEqual([step.key, step.name, step.script]);
 });
 
@@ -94,7 +95,7 @@ test("files outlive their resource unless they are to be purged, and what was th
   const purge = { ...want, purge: true };
   const texts = (before: (item: string) => string | undefined) =>
     [...modelFiles.remove({ config: purge }, { last: purge, before })].map((step) =>
-      step.kind === "run" ? step.command.text : "",
+      step.kind === "run" ? keyOf(step.command) : "",
     );
   expect(texts(() => undefined).join()).toContain(modelFile(want, "w.gguf"));
   const left = texts((item) => (item.endsWith("w.gguf") ? "not verified (3 bytes)" : undefined)).join();

@@ -1,5 +1,5 @@
 import { listing } from "#facts/downloads.ts";
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import { type BuildPlace, buildFolder, recordFile, treeFolder } from "./places.ts";
 
 /** Hashes of the programs as they were built, in a form that `sha256sum --check` reads. */
@@ -9,7 +9,7 @@ const sums = "SHA256SUMS";
  * A script that compiles the targets of a CMake project and puts their programs in place all at once, to be run as a long
  * step. A build that broke off goes on where it was; one whose programs are what was built is only looked at anew.
  */
-export function buildScript(build: BuildPlace): Command {
+export function buildScript(build: BuildPlace): ShellCommand {
   const { source, cmake = [], targets, path = [] } = build;
   const whole = [sums, "bin", ...targets.map((target) => `bin/${target}`)].sort().join(" ");
   return sh`set -u

@@ -4,6 +4,7 @@ import { differ } from "#provider/adapter/differ.ts";
 import type { Observation } from "#provider/contract/resource.ts";
 import { type LongStep, type Step, shown } from "#provider/contract/step.ts";
 import { compare, pathText } from "#provider/converge/compare.ts";
+import { keyOf } from "#transport/command.ts";
 import { fakeHost } from "#transport/fake.ts";
 import { BUILDS, buildFolder, generationOf, recordFile, treeFolder } from "./places.ts";
 import { sourceBuild } from "./source-build.ts";
@@ -21,7 +22,7 @@ const observe = (...lines: string[]) => {
     items: `build ${BUILDS}/llama.cpp/`,
   });
   const answer = lines.map((line) => `${line}\n`).join("");
-  return sourceBuild.observe(fakeHost({ [question.command.text]: answer }), want, want);
+  return sourceBuild.observe(fakeHost({ [keyOf(question.command)]: answer }), want, want);
 };
 const here = ["present", "record\tbuilt", "unfinished\t0", `generation\t${generation}\t14`];
 const steps = (all: Iterable<Step>) => [...all];
@@ -89,7 +90,7 @@ test.each([
 test("every flag reaches cmake as one word", () => {
   const flagged = { ...want, cmake: ["-DCMAKE_CUDA_ARCHITECTURES=86;89", "-DNAME=it's"] };
   const [step] = steps(sourceBuild.apply(flagged, undefined, context));
-  expect((step as LongStep).script.text).toContain(
+  expect(keyOf((step as LongStep).script)).toContain(
     String.raw`'-DCMAKE_CUDA_ARCHITECTURES=86;89' '-DNAME=it'\''s' || fail`,
   );
 });
@@ -104,7 +105,7 @@ test.each<[string, Record<string, { used: boolean }>, string[], string[]]>([
   ],
 ])("a build that leaves: %s", (_what, otherBuilds, gone, stay) => {
   const removed = steps(sourceBuild.remove({ config: want, status: { placed: true, otherBuilds } }, context));
-  const text = removed.map((step) => (step.kind === "run" ? step.command.text : "")).join("\n");
+  const text = removed.map((step) => (step.kind === "run" ? keyOf(step.command) : "")).join("\n");
   for (const name of gone) expect(text).toContain(`${BUILDS}/llama.cpp/${name}`);
   for (const name of stay) expect(text).not.toContain(`${BUILDS}/llama.cpp/${name}`);
 });

@@ -2,14 +2,14 @@ import { waitHttp } from "#facts/probes/openai.ts";
 import { listenerFunctions } from "#facts/ss.ts";
 import { journalOf } from "#facts/systemd.ts";
 import { type WaitStep, wait } from "#provider/contract/step.ts";
-import { type Command, sh } from "#transport/command.ts";
+import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Readiness, Want } from "./inputs.ts";
 
 /** Restarts by systemd that are forgiven while a service starts: a group's members may come up in any order. */
 const FORGIVEN_RESTARTS = 2;
 
 /** The service's own answer: exit 0 ready, 75 not yet, other: it will not be. The last line says what was seen. */
-function question(name: string, readiness: Readiness): Command {
+function question(name: string, readiness: Readiness): ShellCommand {
   switch (readiness.kind) {
     case "active":
       // A program that does not start well is active for a moment, too.
@@ -51,7 +51,7 @@ export function portOf(readiness: Readiness): number | undefined {
 }
 
 /** What is added to an error of a unit: its journal and the caller's own diagnosis. */
-export function explain(want: Pick<Want, "name" | "diagnose">): Command {
+export function explain(want: Pick<Want, "name" | "diagnose">): ShellCommand {
   const journal = journalOf(want.name);
   return want.diagnose ? sh`${journal}; timeout 15 ${want.diagnose}` : journal;
 }

@@ -3,6 +3,7 @@ import { listenersOn } from "#facts/ss.ts";
 import { showUnit, unitFiles } from "#facts/systemd.ts";
 import { type Step, shown } from "#provider/contract/step.ts";
 import { compare, pathText } from "#provider/converge/compare.ts";
+import { keyOf } from "#transport/command.ts";
 import { fakeHost } from "#transport/fake.ts";
 import type { Want } from "./inputs.ts";
 import { placesOf, renderEnvironmentFile, renderLink, STARTED_WITH, startedBy } from "./rendered.ts";
@@ -53,8 +54,8 @@ function host({ properties = {}, files = {}, modes = {}, process = want }: On = 
   };
   const shown = Object.entries(show).map((pair) => pair.join("="));
   return fakeHost({
-    [showUnit("x.service", STARTED_WITH).command.text]: `${shown.join("\n")}\n`,
-    [unitFiles("x.service", [places.environment, places.owed]).command.text]: lines.join(""),
+    [keyOf(showUnit("x.service", STARTED_WITH).command)]: `${shown.join("\n")}\n`,
+    [keyOf(unitFiles("x.service", [places.environment, places.owed]).command)]: lines.join(""),
   });
 }
 
@@ -236,7 +237,7 @@ describe("obstacles", () => {
   const tcp = (port: number) => ({ readiness: { kind: "tcp", port } });
   const found = async (wanted: Want, listeners: Record<number, readonly string[]>) => {
     const entries = Object.entries(listeners).map(([port, lines]) => [
-      listenersOn(Number(port)).command.text,
+      keyOf(listenersOn(Number(port)).command),
       lines.map((line) => `${line}\n`).join(""),
     ]);
     return (await systemdService.obstacles?.(fakeHost(Object.fromEntries(entries)), wanted)) ?? [];
