@@ -45,14 +45,25 @@ function fullName(project: Pick<Project, "folder">, stack: string): readonly [st
     : ["organization", projectFile(project).name, stack];
 }
 
-/** Locks of a stack in a file backend; other backends keep theirs elsewhere and none is found. */
+/** Whether a file backend lies as we know it; one in which nothing was ever written may become anything. */
+function isKnownLayout(folder: string): boolean {
+  const meta = join(folder, "meta.yaml");
+  if (!existsSync(meta)) return !existsSync(folder);
+  return (parse(readFileSync(meta, "utf8")) as { version?: unknown } | null)?.version === 1;
+}
+
+/**
+ * Locks of a stack in a file backend; other backends keep theirs elsewhere and none is found. `undefined`: the backend's folder
+ * is laid out as no release of Pulumi known here does it.
+ */
 export function stateLocks(
   url: string,
   project: Pick<Project, "folder">,
   stack: string,
-): readonly StateLock[] {
+): readonly StateLock[] | undefined {
   const folder = stateFolder(url, project);
   if (folder === undefined) return [];
+  if (!isKnownLayout(folder)) return undefined;
   const locks = join(folder, "locks", ...fullName(project, stack));
   if (!existsSync(locks)) return [];
   return readdirSync(locks)
