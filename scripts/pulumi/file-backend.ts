@@ -8,6 +8,7 @@ import type { Project } from "./pulumi.ts";
 // Where a `file://` backend keeps what belongs to a stack (pulumi/pkg/backend/diy). Read here, never written.
 
 const lock = z.looseObject({ pid: z.int(), hostname: z.string(), username: z.string() });
+/** Who holds a stack, as the CLI notes it. */
 export type StateLock = z.output<typeof lock>;
 
 const checkpoint = z.looseObject({

@@ -171,6 +171,7 @@ export const commands = {
   },
 } as const satisfies Readonly<Record<string, Command>>;
 
+/** Name of a command, the key of its entry. */
 export type CommandName = keyof typeof commands;
 
 const placeholder = (word: string) =>

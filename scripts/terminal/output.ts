@@ -27,6 +27,7 @@ export interface Voice {
   stop(): void;
 }
 
+/** The voice of a command: a spinner where stderr is a terminal that tells its width, else lines. */
 export function voice(): Voice {
   // On a terminal that tells no width, as under script(1) or a serial console, ora counts lines without end.
   if (!process.stderr.isTTY || !process.stderr.columns) {
