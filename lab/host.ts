@@ -19,6 +19,7 @@ export interface HostFacts {
   readonly hostKey: string;
 }
 
+/** How a command is run on a lab host. */
 export interface ExecOptions extends LocalOptions {
   /** `ops` may use sudo without a password. @default "root" */
   readonly user?: "root" | "ops";

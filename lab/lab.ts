@@ -10,6 +10,7 @@ import { obstacleToLab } from "./requirements.ts";
 import { serve } from "./serve.ts";
 import { addressOf, aptPort, claimSlot, releaseSlot, type Slot, slotIn, slotOf } from "./slot.ts";
 
+/** What a lab consists of. */
 export interface LabOptions {
   readonly hosts: readonly { readonly name: string; readonly release: Release }[];
   /** Folder of the lab's own, for disks, keys and logs; removed by stop. @default one under the cache folder */

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 
+/** How a command is run on this machine. */
 export interface LocalOptions {
   readonly input?: string | Uint8Array;
   /** Seconds until the command is killed. @default 60 */
@@ -13,6 +14,7 @@ export interface LocalOptions {
   readonly inherit?: number;
 }
 
+/** What came back from a command on this machine. */
 export interface LocalResult {
   readonly exitCode: number;
   readonly stdout: string;

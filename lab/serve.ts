@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Slot } from "./slot.ts";
 import { supervise } from "./supervise.ts";
 
+/** A program that serves the hosts of a lab from this machine. */
 export interface Server {
   /** Names its log `<name>.log` in the lab's folder. */
   readonly name: string;

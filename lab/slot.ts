@@ -33,6 +33,7 @@ interface Claim {
 const claimFile = (number: number) => join(runDir, `${number}.json`);
 const lockFile = (number: number) => join(runDir, `${number}.lock`);
 
+/** All names that derive from a slot's number. */
 export function slotOf(number: number): Slot {
   const name = `ghl${number}`;
   return { number, name, gateway: `10.97.${number}.1`, group: `gpu-hosts-lab/${number}` };

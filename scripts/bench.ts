@@ -1,4 +1,3 @@
-import { parseArgs } from "node:util";
 import { timeCommands } from "#tests/bench/commands.ts";
 import { timeFirstToken } from "#tests/bench/first-token.ts";
 import { timeGrowth } from "#tests/bench/growth.ts";
@@ -9,18 +8,6 @@ import { ensurePulumi } from "#toolchain/install.ts";
 import { UsageError } from "./terminal/arguments.ts";
 import { main } from "./terminal/main.ts";
 
-const options = {
-  peers: { type: "boolean" },
-  growth: { type: "boolean" },
-  "first-token": { type: "boolean" },
-  runs: { type: "string", default: "5" },
-  out: { type: "string", default: "docs" },
-  hosts: { type: "string", default: "1,10,50,100" },
-} as const;
-
-const usage =
-  "npm run bench -- [--peers] [--growth [--hosts 1,10,50,100]] [--first-token] [--runs 5] [--out docs]";
-
 const numbers = (text: string): number[] => {
   const all = text.split(",").map(Number);
   if (!all.every((one) => Number.isInteger(one) && one > 0)) throw new UsageError(`${text} are no numbers`);
@@ -28,8 +15,7 @@ const numbers = (text: string): number[] => {
 };
 
 /** Without options: whole commands beside a bare ssh. An option names another part, which is then measured instead. */
-await main(usage, async () => {
-  const { values } = parseArgs({ options });
+await main("bench", async ({ values }) => {
   const [rounds = 5] = numbers(values.runs);
   const sizes = numbers(values.hosts);
   await ensurePulumi();

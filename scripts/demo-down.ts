@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { cacheDir } from "#lab/base.ts";
 import { stopLab } from "#lab/lab.ts";
 import { removeTree } from "#lab/remove-tree.ts";
@@ -8,9 +7,7 @@ import { demoFolder } from "./pulumi/pulumi.ts";
 import { main } from "./terminal/main.ts";
 import { voice } from "./terminal/output.ts";
 
-await main("npm run demo:down -- [--keep-images]", async () => {
-  const { values } = parseArgs({ options: { "keep-images": { type: "boolean" } } });
-  const keepImages = values["keep-images"] || process.env.npm_config_keep_images === "true";
+await main("demo:down", async ({ values: { "keep-images": keepImages } }) => {
   const packageList = join(demoFolder, "system-packages");
   const packages = existsSync(packageList) ? readFileSync(packageList, "utf8").trim().split("\n") : [];
   const say = voice();

@@ -24,7 +24,7 @@ const model = { repo: "lab/tiny-GGUF", file: "tiny.gguf" };
 
 class DemoError extends Error {}
 
-await main("npm run demo", async () => {
+await main("demo", async () => {
   const lacks = await requirements();
   if (lacks.reason) {
     throw new DemoError(

@@ -1,12 +1,9 @@
 import { ensurePulumi } from "#toolchain/install.ts";
 import { printStack } from "./stack/printed-stack.ts";
-import { readArguments } from "./terminal/arguments.ts";
 import { main } from "./terminal/main.ts";
-import { printReport, refuseDeep, reportOptions, reportUsage, voice } from "./terminal/output.ts";
+import { printReport, voice } from "./terminal/output.ts";
 
-await main(`npm run drift <stack> -- ${reportUsage}`, async () => {
-  const { stack, values } = readArguments(reportOptions);
-  refuseDeep(values);
+await main("drift", async ({ words: [stack = ""], values }) => {
   await ensurePulumi();
   const say = voice();
   try {

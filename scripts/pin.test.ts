@@ -138,11 +138,7 @@ test.each<[string, Record<string, "cut" | 503>, RegExp]>([
 });
 
 test.each<[string, string[], RegExp]>([
-  [
-    "nothing",
-    [],
-    /name what is to be pinned, and its version\n\nusage: npm run pin <what> <version> <stack>/,
-  ],
+  ["nothing", [], /name the vendor\n\nusage: npm run pin VENDOR VERSION STACK/],
   ["no stack", ["llamacpp", "b2"], /name the stack\n\nusage: npm run pin/],
   ["a stack without a file", ["llamacpp", "b2", "office"], /there is no .*Pulumi\.office\.yaml/],
 ])("called with %s it says how it is called", { timeout: 60_000 }, async (_what, args, why) => {

@@ -1,10 +1,10 @@
 import { namespaces } from "#stacks/config.ts";
-import { needsOf, pinnable } from "#stacks/pins.ts";
+import { needsOf } from "#stacks/pins.ts";
 import { exists, hashOf, type Progress } from "./pin/fetch.ts";
 import { projectOf } from "./pulumi/pulumi.ts";
 import { readStackFile, stackFileOf, writeStackFile } from "./stack/stack-file.ts";
 import { parseYaml, setIn } from "./stack/yaml-edit.ts";
-import { readArguments, UsageError } from "./terminal/arguments.ts";
+import { UsageError } from "./terminal/arguments.ts";
 import { main } from "./terminal/main.ts";
 import { voice } from "./terminal/output.ts";
 
@@ -26,11 +26,7 @@ const linesOf = (value: string | Readonly<Record<string, string>>): string[] =>
     ? [/^[0-9a-f]{64}$/.test(value) ? `"${value}"` : value]
     : Object.entries(value).map(([name, sha256]) => `${name}: "${sha256}"`);
 
-await main(`npm run pin <what> <version> <stack>   what: ${pinnable.join(", ")}`, async () => {
-  const [what, version, ...rest] = process.argv.slice(2);
-  if (what === undefined || version === undefined)
-    throw new UsageError("name what is to be pinned, and its version");
-  const { stack } = readArguments({}, rest);
+await main("pin", async ({ words: [what = "", version = "", stack = ""] }) => {
   const file = stackFileOf(projectOf(stack), stack);
   const text = readStackFile(file);
   if (text === undefined) throw new UsageError(`there is no ${file}`);

@@ -4,14 +4,10 @@ import { join } from "node:path";
 import { planned, planText } from "#checks/plan.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
 import { preview } from "./pulumi/preview.ts";
-import { readArguments } from "./terminal/arguments.ts";
 import { main } from "./terminal/main.ts";
 import { voice } from "./terminal/output.ts";
 
-const options = { json: { type: "boolean" }, refresh: { type: "boolean", short: "r" } } as const;
-
-await main("npm run plan <stack> -- [--refresh] [--json]", async () => {
-  const { stack, values } = readArguments(options);
+await main("plan", async ({ words: [stack = ""], values }) => {
   await ensurePulumi();
   const say = voice();
   const folder = mkdtempSync(join(tmpdir(), "gpu-hosts-plan-"));

@@ -9,29 +9,34 @@ import { inventoryOf, readConfiguration } from "./stack/stack.ts";
 import { UsageError } from "./terminal/arguments.ts";
 import { main } from "./terminal/main.ts";
 
-await main("npm run ssh <stack> <host> [-- COMMAND …]", async () => {
-  // Everything behind the host is the command's, also what looks like an option.
-  const [stack, name, ...command] = process.argv.slice(2);
-  if (stack === undefined || stack.startsWith("-")) throw new UsageError("name the stack");
-  if (name === undefined || name.startsWith("-")) throw new UsageError("name the host");
-  if (command[0] === "--") command.shift();
-  await ensurePulumi();
-  const { hosts, credentials } = inventoryOf(await readConfiguration(stack));
-  const entry = hosts[name];
-  if (entry === undefined)
-    throw new UsageError(`${stack} has no host ${name}; it has: ${Object.keys(hosts).join(", ") || "none"}`);
-  const logins = await loginsTo(name, { hosts, credentials });
+// Everything behind the host is the command's, also what looks like an option.
+const [words, command] = [process.argv.slice(2, 4), process.argv.slice(4)];
 
-  // Only its owner can look into a folder that mkdtemp makes.
-  const folder = mkdtempSync(join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), "gpu-hosts-ssh-"));
-  try {
-    const { args, files } = sshArguments(entry, logins, folder);
-    for (const [path, content] of Object.entries(files)) writeFileSync(path, content, { mode: 0o600 });
-    return await ssh([...args, ...command]);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
+await main(
+  "ssh",
+  async ({ words: [stack = "", name = ""] }) => {
+    if (command[0] === "--") command.shift();
+    await ensurePulumi();
+    const { hosts, credentials } = inventoryOf(await readConfiguration(stack));
+    const entry = hosts[name];
+    if (entry === undefined)
+      throw new UsageError(
+        `${stack} has no host ${name}; it has: ${Object.keys(hosts).join(", ") || "none"}`,
+      );
+    const logins = await loginsTo(name, { hosts, credentials });
+
+    // Only its owner can look into a folder that mkdtemp makes.
+    const folder = mkdtempSync(join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), "gpu-hosts-ssh-"));
+    try {
+      const { args, files } = sshArguments(entry, logins, folder);
+      for (const [path, content] of Object.entries(files)) writeFileSync(path, content, { mode: 0o600 });
+      return await ssh([...args, ...command]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+  words,
+);
 
 /** Runs the operator's ssh in the operator's terminal; its exit code, or 128 and the number of the signal that ended it. */
 function ssh(args: readonly string[]): Promise<number> {

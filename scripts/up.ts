@@ -1,21 +1,10 @@
 import { ensurePulumi } from "#toolchain/install.ts";
 import { projectOf, pulumiInTerminal } from "./pulumi/pulumi.ts";
-import { readArguments, UsageError } from "./terminal/arguments.ts";
+import { UsageError } from "./terminal/arguments.ts";
 import { main } from "./terminal/main.ts";
 import { voice } from "./terminal/output.ts";
 
-const options = {
-  host: { type: "string" },
-  yes: { type: "boolean", short: "y" },
-  refresh: { type: "boolean", short: "r" },
-  diff: { type: "boolean" },
-  "skip-preview": { type: "boolean", short: "f" },
-} as const;
-
-const usage = "npm run up <stack> -- [--host NAME] [--yes] [--refresh] [--diff] [--skip-preview]";
-
-await main(usage, async () => {
-  const { stack, values } = readArguments(options);
+await main("up", async ({ words: [stack = ""], values }) => {
   await ensurePulumi();
   const project = projectOf(stack);
   // Here and not above: from the compile cache, which the entry itself has not been able to use.

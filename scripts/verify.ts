@@ -4,13 +4,10 @@ import { stackVerify } from "#checks/verify.ts";
 import { parseConfiguration, placement } from "#stacks/config.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
 import { readStack } from "./stack/stack.ts";
-import { readArguments } from "./terminal/arguments.ts";
 import { main } from "./terminal/main.ts";
-import { printReport, refuseDeep, reportOptions, reportUsage, voice } from "./terminal/output.ts";
+import { printReport, voice } from "./terminal/output.ts";
 
-await main(`npm run verify <stack> -- ${reportUsage}`, async () => {
-  const { stack, values } = readArguments(reportOptions);
-  refuseDeep(values);
+await main("verify", async ({ words: [stack = ""], values }) => {
   await ensurePulumi();
   const say = voice();
   try {

@@ -6,8 +6,9 @@ import { type HostEntry, hostEntry, hostName, type Inventory } from "#inventory/
 import { projectOf, pulumi } from "#scripts/pulumi/pulumi.ts";
 import { inventoryOf, readConfiguration } from "#scripts/stack/stack.ts";
 import { hostsIn, readStackFile, stackFileOf, withHost, writeStackFile } from "#scripts/stack/stack-file.ts";
-import { readWords, UsageError } from "#scripts/terminal/arguments.ts";
+import { type Arguments, UsageError } from "#scripts/terminal/arguments.ts";
 import { askHidden, hasTerminal } from "#scripts/terminal/ask.ts";
+import type { commands } from "#scripts/terminal/commands.ts";
 import { voice } from "#scripts/terminal/output.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
 import { confirmKey } from "./confirm-key.ts";
@@ -16,18 +17,11 @@ import { nameFrom, newEntry } from "./new-entry.ts";
 import { bySshConfig, completeLogin, jumpOf, machinesBefore } from "./new-way.ts";
 import { surveyText } from "./survey-text.ts";
 
-const options = {
-  name: { type: "string" },
-  jump: { type: "string" },
-  "identity-file": { type: "string" },
-  "host-key": { type: "string" },
-  yes: { type: "boolean", short: "y" },
-} as const;
-
 /** `host add`: from an address to an entry of the inventory, with a host key that somebody has compared. */
-export async function addHost(argv: readonly string[]): Promise<number> {
-  const { words, values } = readWords(["user@address", "stack"], options, argv);
-  const [word = "", stack = ""] = words;
+export async function addHost({
+  words: [word = "", stack = ""],
+  values,
+}: Arguments<(typeof commands)["host add"]>): Promise<number> {
   const login = await completeLogin(word);
   const target = word.includes("@") ? word : `${login.user}@${word}`;
   const jump = jumpOf(values.jump);

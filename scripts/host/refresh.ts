@@ -3,15 +3,16 @@ import { surveyAll } from "#checks/first-contact.ts";
 import { projectOf } from "#scripts/pulumi/pulumi.ts";
 import { inventoryOf, readConfiguration } from "#scripts/stack/stack.ts";
 import { hostsIn, readStackFile, stackFileOf, withFacts, writeStackFile } from "#scripts/stack/stack-file.ts";
-import { readWords, UsageError } from "#scripts/terminal/arguments.ts";
+import { type Arguments, UsageError } from "#scripts/terminal/arguments.ts";
+import type { commands } from "#scripts/terminal/commands.ts";
 import { voice } from "#scripts/terminal/output.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
 import { changesText } from "./survey-text.ts";
 
 /** `host refresh`: reads again what the machines have, one or all, and writes what changed into their entries. */
-export async function refreshHosts(argv: readonly string[]): Promise<number> {
-  const { words } = readWords(["stack", "[host]"], {}, argv);
-  const [stack = "", only] = words;
+export async function refreshHosts({
+  words: [stack = "", only],
+}: Arguments<(typeof commands)["host refresh"]>): Promise<number> {
   await ensurePulumi();
   const file = stackFileOf(projectOf(stack), stack);
   const inventory = inventoryOf(await readConfiguration(stack));

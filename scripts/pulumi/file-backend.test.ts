@@ -28,6 +28,7 @@ test("locks are found where the file backend keeps them, and nowhere else", () =
     hostname: "here",
     timestamp: "2026-11-21T09:22:11.942761774Z",
   };
+  put("state/.pulumi/meta.yaml", "version: 1\n");
   put("state/.pulumi/locks/organization/gpu-hosts/lab/4711.json", taken);
   put("state/.pulumi/locks/organization/gpu-hosts/lab/4711.json.attrs", "{}");
   expect(stateLocks(`file://${folder}/state`, project, "lab")).toMatchObject([{ pid: 4711 }]);
@@ -36,6 +37,14 @@ test("locks are found where the file backend keeps them, and nowhere else", () =
   expect(stateLocks(`file://${folder}/state`, project, "other")).toEqual([]);
   expect(stateLocks("https://api.pulumi.com", project, "lab")).toEqual([]);
 });
+
+test.each(["version: 2\n", ""])(
+  "of a layout that is not known nobody says that it has no locks (%j)",
+  (meta) => {
+    put("state/.pulumi/meta.yaml", meta);
+    expect(stateLocks(`file://${folder}/state`, project, "lab")).toBeUndefined();
+  },
+);
 
 test("the backend is the environment's, else the project's, else the one logged in to", () => {
   const env = { PULUMI_HOME: join(folder, "home") };

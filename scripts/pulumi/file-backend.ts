@@ -8,6 +8,7 @@ import type { Project } from "./pulumi.ts";
 // Where a `file://` backend keeps what belongs to a stack (pulumi/pkg/backend/diy). Read here, never written.
 
 const lock = z.looseObject({ pid: z.int(), hostname: z.string(), username: z.string() });
+/** Who holds a stack, as the CLI notes it. */
 export type StateLock = z.output<typeof lock>;
 
 const checkpoint = z.looseObject({
@@ -45,14 +46,25 @@ function fullName(project: Pick<Project, "folder">, stack: string): readonly [st
     : ["organization", projectFile(project).name, stack];
 }
 
-/** Locks of a stack in a file backend; other backends keep theirs elsewhere and none is found. */
+/** Whether a file backend lies as we know it; one in which nothing was ever written may become anything. */
+function isKnownLayout(folder: string): boolean {
+  const meta = join(folder, "meta.yaml");
+  if (!existsSync(meta)) return !existsSync(folder);
+  return (parse(readFileSync(meta, "utf8")) as { version?: unknown } | null)?.version === 1;
+}
+
+/**
+ * Locks of a stack in a file backend; other backends keep theirs elsewhere and none is found. `undefined`: the backend's folder
+ * is laid out as no release of Pulumi known here does it.
+ */
 export function stateLocks(
   url: string,
   project: Pick<Project, "folder">,
   stack: string,
-): readonly StateLock[] {
+): readonly StateLock[] | undefined {
   const folder = stateFolder(url, project);
   if (folder === undefined) return [];
+  if (!isKnownLayout(folder)) return undefined;
   const locks = join(folder, "locks", ...fullName(project, stack));
   if (!existsSync(locks)) return [];
   return readdirSync(locks)

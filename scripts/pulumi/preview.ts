@@ -31,6 +31,7 @@ export interface EngineStep {
   readonly host: string | undefined;
 }
 
+/** What `pulumi preview` says, read. */
 export interface Preview {
   readonly steps: readonly EngineStep[];
   /** Warnings, such as a host that could not be compared. */

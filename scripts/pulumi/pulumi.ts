@@ -56,14 +56,24 @@ export function pulumiEnvironment(project: Project, env: NodeJS.ProcessEnv = pro
 // The CLI itself, not its npm launcher: that one would end at Ctrl-C while the CLI still finishes its work.
 const program = () => join(pulumiFolder(), process.platform === "win32" ? "pulumi.exe" : "pulumi");
 
-/** The CLI ended with another exit code than 0; the message is what it said. */
+const noBackend = `No backend is chosen: where the state of your stacks lies. For one person, a folder on this machine:
+  (umask 077; mkdir -p ~/gpu-hosts-state); export PULUMI_BACKEND_URL=file://$HOME/gpu-hosts-state
+For several, a bucket (PULUMI_BACKEND_URL=s3://…, azblob://…, gs://…) or Pulumi Cloud (npx pulumi login).
+README.md tells more under "State, passphrase, runner".`;
+
+/** The CLI ended with another exit code than 0; the message is what it said, or how to choose a backend where none is. */
 export class PulumiError extends Error {
   override name = "PulumiError";
   readonly exitCode: number;
 
   constructor(args: readonly string[], exitCode: number, output: string) {
-    const said = output.trim().replace(/^error: /, "");
-    super(`pulumi ${args.join(" ")} failed (exit code ${exitCode}): ${said}`);
+    const message = output.trim().replace(/^error: /, "");
+    // Where nobody has logged in and no URL is set, Pulumi takes its cloud for granted and asks for a token.
+    super(
+      message.startsWith("PULUMI_ACCESS_TOKEN must be set")
+        ? noBackend
+        : `pulumi ${args.join(" ")} failed (exit code ${exitCode}): ${message}`,
+    );
     this.exitCode = exitCode;
   }
 

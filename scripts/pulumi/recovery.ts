@@ -27,8 +27,12 @@ export async function recover(project: Project, stack: string, say: (line: strin
   ]);
   const { url } = z.looseObject({ url: z.string() }).parse(JSON.parse(backend));
   const locks = stateLocks(url, project, stack);
+  if (locks === undefined)
+    say(
+      `${url} is laid out in a way not known here: should a killed run have left ${stack} locked, pulumi cancel unlocks it`,
+    );
   // Another run is at work, and what is pending is its own; Pulumi itself says who holds the stack.
-  if (!locks.every(isDead)) return;
+  if (!locks?.every(isDead)) return;
   if (locks.length > 0) {
     const pids = locks.map(({ pid }) => pid).join(", ");
     say(`an earlier run (pid ${pids}) was killed and left the stack locked: unlocking it`);
@@ -47,7 +51,7 @@ export async function recover(project: Project, stack: string, say: (line: strin
 function nothingLeft(project: Project, stack: string): boolean {
   const url = backendUrl(project);
   if (url === undefined) return false;
-  return stateLocks(url, project, stack).length === 0 && hasPending(url, project, stack) === false;
+  return stateLocks(url, project, stack)?.length === 0 && hasPending(url, project, stack) === false;
 }
 
 /** Whether the process that took a lock has ended. One on another machine cannot be judged from here. */

@@ -2,16 +2,17 @@ import { describe, expect, test } from "vitest";
 import { readArguments } from "./arguments.ts";
 
 const options = {
-  host: { type: "string" },
-  json: { type: "boolean" },
-  junit: { type: "string" },
-  yes: { type: "boolean" },
+  host: { type: "string", what: "" },
+  json: { type: "boolean", what: "" },
+  junit: { type: "string", what: "" },
+  yes: { type: "boolean", what: "" },
 } as const;
-const read = (argv: string[], env: NodeJS.ProcessEnv = {}) => readArguments(options, argv, env);
+const command = { name: "try", what: "", words: ["stack"], options, exitCodes: {}, example: "" } as const;
+const read = (argv: string[], env: NodeJS.ProcessEnv = {}) => readArguments(command, argv, env);
 
 test("the stack is a word, options stand anywhere", () => {
   expect(read(["--json", "prod", "--host", "rack1"])).toEqual({
-    stack: "prod",
+    words: ["prod"],
     values: { json: true, host: "rack1" },
   });
 });
@@ -19,7 +20,7 @@ test("the stack is a word, options stand anywhere", () => {
 test.each([
   [[], "name the stack"],
   [["prod", "lab"], "one stack at a time; what is lab?"],
-  [["prod", "--hots", "x"], "Unknown option '--hots'"],
+  [["prod", "--hots", "x"], "Unknown option '--hots'; did you mean --host?"],
   [["prod", "--host"], "Option '--host <value>' argument missing"],
   [["--", "-x"], "-x is no name of a stack"],
 ])("%j is refused", (argv, message) => {
@@ -37,7 +38,7 @@ describe("options that npm kept, as `--` was left out", () => {
 
   test("a value that became a word", () => {
     expect(read(["prod", "rack1"], { npm_config_host: "true" })).toEqual({
-      stack: "prod",
+      words: ["prod"],
       values: { host: "rack1" },
     });
   });

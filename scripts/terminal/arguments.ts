@@ -1,4 +1,6 @@
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
+import { suggestion } from "#inventory/problems.ts";
+import type { Command } from "./commands.ts";
 
 /** The command line is not one we understand; the usage is printed with the message. */
 export class UsageError extends Error {
@@ -9,36 +11,32 @@ type Values<O extends ParseArgsOptionsConfig> = ReturnType<
   typeof parseArgs<{ options: O; strict: true }>
 >["values"];
 
-export interface Arguments<O extends ParseArgsOptionsConfig> {
-  /** The stack, always named by the operator and never the one Pulumi has selected. */
-  readonly stack: string;
-  readonly values: Values<O>;
+/** A command line, read. */
+export interface Arguments<C extends Command> {
+  /** One for each word of the command that is not in brackets, and perhaps that one. */
+  readonly words: readonly string[];
+  readonly values: Values<C["options"]>;
+}
+
+/** Whether the operator asks how a command is called. Behind `--` stands what belongs to another program. */
+export function asksForHelp({ words, rest }: Command, argv: readonly string[]): boolean {
+  const own = rest === undefined ? argv : argv.slice(0, words.length);
+  const end = own.indexOf("--");
+  return (end === -1 ? own : own.slice(0, end)).some((word) => word === "--help" || word === "-h");
 }
 
 /**
- * Reads `<stack> [options]`. `npm run drift prod --json` without `--` leaves npm holding the option and us its variable
- * `npm_config_json`; such options count too, for acting on all hosts when `--host` was meant would be worse. Only `--yes`
- * is never taken from there, as npm has a setting of that name.
+ * Reads the words and options of a command; the stack is always named by the operator, never the one that Pulumi has selected.
+ *
+ * `npm run drift prod --json` without `--` leaves npm holding the option and us its variable `npm_config_json`; such options
+ * count too, for acting on all hosts when `--host` was meant would be worse. Only `--yes` is never taken from there, as npm
+ * has a setting of that name.
  */
-export function readArguments<O extends ParseArgsOptionsConfig>(
-  options: O,
-  argv?: readonly string[],
-  env?: NodeJS.ProcessEnv,
-): Arguments<O> {
-  const { words, values } = readWords(["stack"], options, argv, env);
-  return { stack: words[0] ?? "", values };
-}
-
-/**
- * Like {@link readArguments}, for commands that take other words than the stack alone.
- * @param names what the words are, for messages; one in brackets may be left out, and is then the last
- */
-export function readWords<O extends ParseArgsOptionsConfig>(
-  names: readonly string[],
-  options: O,
+export function readArguments<C extends Command>(
+  { words: names, options }: C,
   argv: readonly string[] = process.argv.slice(2),
   env: NodeJS.ProcessEnv = process.env,
-): { readonly words: readonly string[]; readonly values: Values<O> } {
+): Arguments<C> {
   const { values, positionals } = parse(options, argv);
   const words = [...positionals];
   const held = heldByNpm(options, values, env);
@@ -49,6 +47,11 @@ export function readWords<O extends ParseArgsOptionsConfig>(
     }
     held.values[name] = words.pop() ?? "";
   }
+  checkWords(names, words);
+  return { words, values: { ...held.values, ...values } as Values<C["options"]> };
+}
+
+function checkWords(names: readonly string[], words: readonly string[]): void {
   const missing = names[words.length];
   if (missing !== undefined && !missing.startsWith("[")) throw new UsageError(`name the ${missing}`);
   const others = words.slice(names.length).join(" ");
@@ -57,10 +60,9 @@ export function readWords<O extends ParseArgsOptionsConfig>(
   if (others !== "") throw new UsageError(`what is ${others}?`);
   const [i = -1] = words.flatMap((word, index) => (word.startsWith("-") ? [index] : []));
   if (i >= 0) throw new UsageError(`${words[i]} is no name of a ${names[i]}`);
-  return { words, values: { ...held.values, ...values } as Values<O> };
 }
 
-function parse<O extends ParseArgsOptionsConfig>(options: O, argv: readonly string[]) {
+function parse(options: Command["options"], argv: readonly string[]) {
   try {
     const { values, positionals } = parseArgs({
       args: [...argv],
@@ -70,7 +72,13 @@ function parse<O extends ParseArgsOptionsConfig>(options: O, argv: readonly stri
     });
     return { values: values as Record<string, unknown>, positionals };
   } catch (error) {
-    throw new UsageError((error as Error).message.split(". ")[0] ?? "", { cause: error });
+    const [what = ""] = (error as Error).message.split(". ");
+    const unknown = /^Unknown option '--?(.+)'/.exec(what)?.[1];
+    const known = Object.keys(options);
+    const near = unknown === undefined || known.length === 0 ? "" : suggestion(unknown, known);
+    throw new UsageError(`${what}${near.replace(/(mean |here: )/, "$1--").replaceAll(", ", ", --")}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,21 +1,32 @@
 import module from "node:module";
 import { compiled, PulumiError, projectOf, pulumi } from "#scripts/pulumi/pulumi.ts";
-import { UsageError } from "./arguments.ts";
+import { type Arguments, asksForHelp, readArguments, UsageError } from "./arguments.ts";
+import { type CommandName, commands, helpOf, usageOf } from "./commands.ts";
 
 /**
- * Runs a script's body and turns what it throws into one clear text on stderr and exit code 1. DEBUG shows the stack. What the
- * body imports is taken from Node's compile cache.
+ * Runs a command: reads its command line, answers `--help`, and turns what its body throws into one clear text on stderr and
+ * exit code 1. DEBUG shows the stack. What the body imports is taken from Node's compile cache.
  */
-export async function main(usage: string, body: () => Promise<number>): Promise<void> {
+export async function main<N extends CommandName>(
+  name: N,
+  body: (given: Arguments<(typeof commands)[N]>) => Promise<number>,
+  argv: readonly string[] = process.argv.slice(2),
+): Promise<void> {
   module.enableCompileCache(compiled);
+  const command = commands[name];
+  if (asksForHelp(command, argv)) {
+    process.stdout.write(helpOf(command));
+    return;
+  }
   try {
-    process.exitCode = await body();
+    process.exitCode = await body(readArguments(command, argv));
   } catch (error) {
     process.exitCode = 1;
     if (process.env.DEBUG) return console.error(error);
     console.error((error as Error).message);
     if (error instanceof UsageError || (error instanceof PulumiError && error.noSuchStack)) {
-      console.error(`\nusage: ${usage}\n${await knownStacks()}`);
+      const stacks = (command.words as readonly string[]).includes("stack") ? `\n${await knownStacks()}` : "";
+      console.error(`\nusage: ${usageOf(command)}${stacks}`);
     }
   }
 }
@@ -27,7 +38,7 @@ async function knownStacks(): Promise<string> {
     if (projectOf("demo").folder !== projectOf(undefined).folder) names.push("demo");
     return names.length > 0
       ? `stacks: ${names.join(", ")}`
-      : "There is no stack yet; make one with: npx pulumi stack init <name>";
+      : "There is no stack yet; make one with: npx pulumi stack init NAME";
   } catch (error) {
     return `(the stacks could not be listed: ${(error as Error).message})`;
   }

@@ -3,28 +3,11 @@ import { createRequire } from "node:module";
 import type Ora from "ora";
 import { asJson, asJunit, asMarkdown, asText } from "#checks/report.ts";
 import { exitCode, type Report } from "#checks/result.ts";
-import { UsageError } from "./arguments.ts";
-
-/** Options of every command that ends with a report. */
-export const reportOptions = {
-  json: { type: "boolean" },
-  junit: { type: "string" },
-  markdown: { type: "string" },
-  deep: { type: "boolean" },
-} as const;
-
-export const reportUsage = "[--json] [--junit FILE] [--markdown FILE]";
 
 interface ReportFlags {
   readonly json?: boolean | undefined;
   readonly junit?: string | undefined;
   readonly markdown?: string | undefined;
-  readonly deep?: boolean | undefined;
-}
-
-/** Refuses `--deep`, which is promised and not there yet, rather than looking less closely than asked. */
-export function refuseDeep({ deep }: ReportFlags): void {
-  if (deep) throw new UsageError("--deep (hash every downloaded file again) is not there yet; leave it out");
 }
 
 /** Prints a report and writes the files that were asked for; the exit code to end with. */
@@ -44,6 +27,7 @@ export interface Voice {
   stop(): void;
 }
 
+/** The voice of a command: a spinner where stderr is a terminal that tells its width, else lines. */
 export function voice(): Voice {
   // On a terminal that tells no width, as under script(1) or a serial console, ora counts lines without end.
   if (!process.stderr.isTTY || !process.stderr.columns) {

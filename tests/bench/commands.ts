@@ -13,6 +13,7 @@ import { scan } from "./scan.ts";
 /** Milliseconds that a line is made longer by, in each direction: 50 ms a round trip. */
 const FAR_MS = 25;
 
+/** Times of whole commands, and the round trips of a scan. */
 export interface CommandFigures {
   readonly measured: readonly Measured[];
   /** Round trips of one scan of 50 items. */

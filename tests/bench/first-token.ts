@@ -10,6 +10,7 @@ export interface Span {
   readonly after: readonly string[];
 }
 
+/** The way from bare hosts to the first token, in parts. */
 export interface FirstToken {
   readonly spans: readonly Span[];
   /** Names along the chain of dependencies that takes longest by itself, and the seconds that its resources took. */

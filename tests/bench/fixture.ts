@@ -24,6 +24,7 @@ export interface Fixture {
   stop(): Promise<void>;
 }
 
+/** The stacks that are timed, by their number of hosts. */
 export type Stack = "one" | "four";
 const stacks: Readonly<Record<Stack, readonly string[]>> = { one: ["a"], four: ["b", "c", "d", "e"] };
 

@@ -5,6 +5,7 @@ import { inventoryEntry } from "./stack-config.ts";
 
 type Inputs = Readonly<Record<string, unknown>>;
 
+/** A stack that is meant to fail, and what it said. */
 export interface BadRun {
   /** Type of the resource on the first host, and its inputs. */
   readonly type: string;

@@ -24,6 +24,7 @@ export interface ProviderError extends Error {
   readonly initFailed?: { id: string; properties: Record<string, unknown>; inputs: Record<string, unknown> };
 }
 
+/** What the provider answered to one call. */
 export interface Answer {
   readonly id: string;
   readonly inputs: Record<string, unknown>;
@@ -217,6 +218,7 @@ export async function startEngine(
   };
 }
 
+/** A provider under test, called as the engine calls it. */
 export type Engine = Awaited<ReturnType<typeof startEngine>>;
 
 /** A URN as the engine writes it. */

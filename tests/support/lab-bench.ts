@@ -23,6 +23,7 @@ interface Life<I> {
   readonly said: readonly string[];
 }
 
+/** A provider and one lab host for a resource's life. */
 export interface Bench {
   readonly machine: Machine;
   live<S extends z.ZodObject>(definition: ResourceDefinition<S>, name?: string): Life<z.input<S>>;

@@ -18,6 +18,7 @@ export interface ServedStack {
   stop(): Promise<void>;
 }
 
+/** Two lab hosts, a hub and a stack file with a service that is split between them; nothing of it is up yet. */
 export async function startServedStack(release: Release = "forky"): Promise<ServedStack> {
   const lab = await startLab({
     hosts: [

@@ -8,6 +8,7 @@ import { pulumiFolder } from "#toolchain/install.ts";
 
 const root = join(import.meta.dirname, "../..");
 
+/** How a command ended, and what it said. */
 export interface Ended {
   readonly exitCode: number;
   /** stdout and stderr as they came. */
@@ -181,4 +182,5 @@ export function createWorkspace(program?: string) {
   };
 }
 
+/** A project folder of a test, with a backend of its own. */
 export type Workspace = ReturnType<typeof createWorkspace>;

@@ -14,6 +14,7 @@ const here = import.meta.dirname;
 const venv = join(cacheDir, "..", "bench-peers");
 const program = (name: string) => join(venv, "bin", name);
 
+/** Times of other tools for the same state. */
 export interface PeerFigures {
   readonly measured: readonly Measured[];
   readonly versions: Readonly<Record<string, string>>;
