@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { stopLong } from "#provider/contract/linux-steps.ts";
 import { defineResource } from "#provider/contract/resource.ts";
-import { again, long, reboot, run, type Step, stopLong, wait } from "#provider/contract/step.ts";
+import { again, long, reboot, run, type Step, wait } from "#provider/contract/step.ts";
 import { Interrupted } from "#provider/converge/failure.ts";
 import { perform } from "#provider/converge/perform.ts";
 import { describeLab } from "#tests/support/describe-lab.ts";

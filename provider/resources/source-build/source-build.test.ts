@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { downloaded } from "#facts/downloads.ts";
+import { ownedItems } from "#facts/owners.ts";
 import { differ } from "#provider/adapter/differ.ts";
 import type { Observation } from "#provider/contract/resource.ts";
 import { type LongStep, type Step, shown } from "#provider/contract/step.ts";
@@ -15,14 +16,17 @@ const context = { last: want, before: () => undefined };
 const generation = generationOf(want);
 
 const observe = (...lines: string[]) => {
-  const question = downloaded({
+  const { command } = downloaded({
     folder: buildFolder(want),
     record: recordFile(want),
     unfinished: [treeFolder(want)],
-    items: `build ${BUILDS}/llama.cpp/`,
   });
-  const answer = lines.map((line) => `${line}\n`).join("");
-  return sourceBuild.observe(fakeHost({ [keyOf(question.command)]: answer }), want, want);
+  const owned = lines.filter((line) => line.startsWith("{"));
+  const host = fakeHost({
+    [keyOf(command)]: lines.filter((line) => !owned.includes(line)).join("\n"),
+    [keyOf(ownedItems(`build ${BUILDS}/llama.cpp/`).command)]: owned.join("\n"),
+  });
+  return sourceBuild.observe(host, want, want);
 };
 const here = ["present", "record\tbuilt", "unfinished\t0", `generation\t${generation}\t14`];
 const steps = (all: Iterable<Step>) => [...all];
@@ -30,12 +34,12 @@ const changes = (seen: Observation<typeof want> | undefined) =>
   compare(sourceBuild, want, seen?.config).map(({ path, have }) => `${pathText(path)}: ${have}`);
 
 test("what was built is in sync; other builds are shown, not compared", async () => {
-  const owner = `owner\t{"item":"build ${BUILDS}/llama.cpp/old","owners":[]}`;
+  const owner = `{"item":"build ${BUILDS}/llama.cpp/old","owners":[]}`;
   const seen = await observe(...here, "generation\told\t12", "generation\tolder\t9", owner);
   expect(changes(seen)).toEqual([]);
   expect(seen?.status).toEqual({
     placed: true,
-    otherBuilds: { old: { bytes: 12, used: true }, older: { bytes: 9, used: false } },
+    otherGenerations: { old: { bytes: 12, used: true }, older: { bytes: 9, used: false } },
   });
 });
 
@@ -103,8 +107,10 @@ test.each<[string, Record<string, { used: boolean }>, string[], string[]]>([
     ["old"],
     [generation, "new"],
   ],
-])("a build that leaves: %s", (_what, otherBuilds, gone, stay) => {
-  const removed = steps(sourceBuild.remove({ config: want, status: { placed: true, otherBuilds } }, context));
+])("a build that leaves: %s", (_what, otherGenerations, gone, stay) => {
+  const removed = steps(
+    sourceBuild.remove({ config: want, status: { placed: true, otherGenerations } }, context),
+  );
   const text = removed.map((step) => (step.kind === "run" ? keyOf(step.command) : "")).join("\n");
   for (const name of gone) expect(text).toContain(`${BUILDS}/llama.cpp/${name}`);
   for (const name of stay) expect(text).not.toContain(`${BUILDS}/llama.cpp/${name}`);

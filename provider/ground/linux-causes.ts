@@ -2,12 +2,7 @@ import { type FileSystem, fileSystems } from "#facts/file-systems.ts";
 import { libc } from "#facts/libc.ts";
 import { osRelease } from "#facts/os-release.ts";
 import type { Host } from "#transport/host.ts";
-
-/** What a failure of some step comes from, and its cure. */
-interface Cause {
-  readonly found: readonly string[];
-  readonly hint: string;
-}
+import type { Cause } from "./ground.ts";
 
 /** Where steps write beside the path that an error names. */
 const usual = [
