@@ -1,3 +1,4 @@
+#!/bin/sh
 # Starts work as a transient unit unless it runs already; other work of its name is stopped first. Stdin is the work's stdin.
 # Parameters: unit, pattern of the units of its name, folder of all work, folder of secrets in memory, limit of the work in
 # seconds, limit in seconds for a dpkg in work that is to be stopped, text of the work.
@@ -33,5 +34,7 @@ echo "$SERVICE_RESULT $EXIT_CODE $EXIT_STATUS" > result.new
 mv result.new result
 GPU_HOSTS_END
 systemctl reset-failed "$unit.service" 2>/dev/null
-cat > "$secret" && systemd-run --quiet --collect --unit="$unit" --working-directory="$work" --property=RuntimeMaxSec="$limit" \
-  --property="ExecStopPost=/bin/sh ./end $secret" sh ./main "$secret" || { rm -f -- "$secret"; exit 1; }
+if cat > "$secret" && systemd-run --quiet --collect --unit="$unit" --working-directory="$work" --property=RuntimeMaxSec="$limit" \
+  --property="ExecStopPost=/bin/sh ./end $secret" sh ./main "$secret"; then exit 0; fi
+rm -f -- "$secret"
+exit 1

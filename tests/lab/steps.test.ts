@@ -241,7 +241,7 @@ describeLab("steps", () => {
     const unstarted = await caught(perform([endless], performing()));
     await on("rm /usr/local/bin/systemd-run");
     expect(unstarted.message).toMatch(
-      /could not start gpu-hosts-endless-\w+ on the host\n +no systemd today/,
+      /could not start gpu-hosts-endless-\w+\.service on the host\n +no systemd today/,
     );
     expect(await on("ls /run/gpu-hosts/long; grep -rls very-secret /var/lib/gpu-hosts || true")).toBe("");
   });

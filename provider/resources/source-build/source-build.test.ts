@@ -1,3 +1,7 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { downloaded } from "#facts/downloads.ts";
 import { ownedItems } from "#facts/owners.ts";
@@ -91,12 +95,25 @@ test.each([
   expect(sourceBuild.deleteBeforeReplace).toBe(false);
 });
 
-test("every flag reaches cmake as one word", () => {
-  const flagged = { ...want, cmake: ["-DCMAKE_CUDA_ARCHITECTURES=86;89", "-DNAME=it's"] };
-  const [step] = steps(sourceBuild.apply(flagged, undefined, context));
-  expect(keyOf((step as LongStep).script)).toContain(
-    String.raw`'-DCMAKE_CUDA_ARCHITECTURES=86;89' '-DNAME=it'\''s' || fail`,
-  );
+test("every flag reaches cmake as one word, and every target", () => {
+  const folder = mkdtempSync(join(tmpdir(), "build-"));
+  try {
+    const cmake = join(folder, "cmake");
+    writeFileSync(cmake, `#!/bin/sh\nprintf '%s\\n' "$@"\n`, { mode: 0o755 });
+    writeFileSync(join(folder, "CMakeLists.txt"), "");
+    const cmakeFlags = ["-DCMAKE_CUDA_ARCHITECTURES=86;89", "-DNAME=it's", "-DTWO=a b"];
+    const build = { ...want, source: folder, cmake: cmakeFlags, path: [folder], directory: folder };
+    const [step] = steps(sourceBuild.apply(build, undefined, context));
+    const { stdout, stderr } = spawnSync("sh", ["-c", keyOf((step as LongStep).script)], {
+      encoding: "utf8",
+    });
+    const words = stdout.split("\n");
+    for (const flag of cmakeFlags) expect(words).toContain(flag);
+    expect(words.slice(words.indexOf("--target"))).toEqual(["--target", "server", "rpc", ""]);
+    expect(stderr).toBe("the target server was built, but no program of that name came of it\n");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.each<[string, Record<string, { used: boolean }>, string[], string[]]>([
