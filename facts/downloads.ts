@@ -15,7 +15,10 @@ export interface Listed {
   readonly target: string;
 }
 
-/** Where a folder is no longer what the record says; one side is absent where an entry is missing or was added. */
+/**
+ * Where a folder is no longer what the record says; one side is absent where an entry is missing or was
+ * added.
+ */
 interface Difference {
   then?: Listed;
   now?: Listed;
@@ -34,7 +37,10 @@ export interface Downloaded {
   readonly others: ReadonlyMap<string, number>;
 }
 
-/** Everything below the working directory, one line each, sorted; what {@link downloaded} compares a record with. */
+/**
+ * Everything below the working directory, one line each, sorted; what {@link downloaded} compares a record
+ * with.
+ */
 export const listing = sh`find . -type d -printf '%y\\t%m\\t%U:%G\\t\\t\\t%p\\n' -o -printf '%y\\t%m\\t%U:%G\\t%s %T@ %i\\t%l\\t%p\\n' | LC_ALL=C sort`;
 
 /**

@@ -2,8 +2,8 @@ import { sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
 
 /**
- * Where a Linux host keeps its owners record: one JSON file an item, on one line that begins with the item's name. Readable
- * by root only.
+ * Where a Linux host keeps its owners record: one JSON file an item, on one line that begins with the item's
+ * name. Readable by root only.
  */
 export const ownersFolder = "/var/lib/gpu-hosts/owners";
 

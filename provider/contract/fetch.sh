@@ -1,6 +1,7 @@
 #!/bin/sh
-# Functions of a long step that fetches: room, lengths, fetch, and what they need. The working directory takes the temporary
-# files; the first line of stdin may be a bearer token. `$refused` may hold what to tell of a server that refuses.
+# Functions of a long step that fetches: room, lengths, fetch, and what they need. The working directory takes
+# the temporary files; the first line of stdin may be a bearer token. `$refused` may hold what to tell of a
+# server that refuses.
 set -u
 umask 022
 IFS= read -r token || :

@@ -22,9 +22,10 @@ export const lines = (commands: readonly ShellCommand[]): ShellCommand => ({
 });
 
 /**
- * What fetching scripts share. `curl --continue-at` resumes; a server that cannot is asked for all of it again. curl's own
- * --retry would begin at the first offset again, so the loop is ours: it goes on while bytes come, and gives an address up
- * after 8 attempts without a new one, after 3 while there is another address.
+ * What fetching scripts share. `curl --continue-at` resumes; a server that cannot is asked for all of it
+ * again. curl's own --retry would begin at the first offset again, so the loop is ours: it goes on while
+ * bytes come, and gives an address up after 8 attempts without a new one, after 3 while there is another
+ * address.
  */
 const functions = script(import.meta.url, "./fetch.sh");
 
@@ -45,15 +46,20 @@ export interface FetchScript {
   /** Makes folders; `fail` and the other functions are known by then. */
   readonly prepare: ShellCommand;
   readonly fetches: readonly Fetch[];
-  /** What else must fit beside the bytes to come, as shell arithmetic in which `$total0` is the first file's size. @default nothing */
+  /**
+   * What else must fit beside the bytes to come, as shell arithmetic in which `$total0` is the first file's
+   * size.
+   * @default nothing
+   */
   readonly alsoNeeded?: ShellCommand;
   /** Done after each file, with its index in `fetches`; a failure is to exit. */
   readonly after?: (fetch: Fetch, index: number) => ShellCommand;
 }
 
 /**
- * A script that leaves every file verified in its place, to be run as a long step: resumes what is half there, tells before
- * the first byte when the disk is too small, moves a file in place only when its hash is right.
+ * A script that leaves every file verified in its place, to be run as a long step: resumes what is half
+ * there, tells before the first byte when the disk is too small, moves a file in place only when its hash is
+ * right.
  */
 export function fetchScript({ folder, prepare, fetches, alsoNeeded, after }: FetchScript): ShellCommand {
   return sh`${raw(functions.text)}

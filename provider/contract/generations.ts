@@ -2,11 +2,11 @@ import { sh } from "#transport/command.ts";
 import { stopLong } from "./linux-steps.ts";
 import { run, type Step } from "./step.ts";
 
-// A thing that is brought in generations (a download, a build): another content is made beside the one in use before anything
-// moves to it, so each generation is a resource of its own and lies in a folder of its own.
+// A thing that is brought in generations (a download, a build): another content is made beside the one in use
+// before anything moves to it, so each generation is a resource of its own and lies in a folder of its own.
 
 /** A generation beside the one that a resource stands for. */
-export type Generation = {
+type Generation = {
   /** On disk. */
   readonly bytes: number;
   /** Whether some resource owns it. */
@@ -35,8 +35,8 @@ export interface Leaving {
 }
 
 /**
- * What goes with a generation that leaves. Another one in use makes it the previous, which stays until the next change; older
- * ones go. With the last one in use all of them go, and the work under way.
+ * What goes with a generation that leaves. Another one in use makes it the previous, which stays until the
+ * next change; older ones go. With the last one in use all of them go, and the work under way.
  */
 export function generationsToRemove({ generation, placed, others }: Leaving): {
   readonly isLast: boolean;

@@ -16,7 +16,10 @@ export const stopLong = (name: string): RunStep =>
 const copyOf = (path: string) =>
   `${ownersFolder}/files/${createHash("sha256").update(path).digest("hex").slice(0, 32)}`;
 
-/** Keeps a file of somebody else's aside, with mode, owner and times, before it is replaced. The first copy stays. */
+/**
+ * Keeps a file of somebody else's aside, with mode, owner and times, before it is replaced. The first copy
+ * stays.
+ */
 export function keepAside(path: string): RunStep {
   const copy = copyOf(path);
   return run(

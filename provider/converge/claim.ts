@@ -56,8 +56,9 @@ export const namesakesOf = (target: Target, owners: Owners): readonly string[] =
   target.last === undefined ? namesakes(wantedItems(target), owners, target.claimant) : [];
 
 /**
- * Changes the owners record of some items; answers with the record before and after. It is read afresh, and by one resource
- * of a host at a time: they come and go side by side, and the last owner of a shared item must know that it is the last.
+ * Changes the owners record of some items; answers with the record before and after. It is read afresh, and
+ * by one resource of a host at a time: they come and go side by side, and the last owner of a shared item
+ * must know that it is the last.
  */
 async function changeOwners(
   performing: Performing,
@@ -88,7 +89,10 @@ interface Claimed {
   readonly namesakes: readonly string[];
 }
 
-/** Writes down that wanted items are ours, with what stood there, and leaves those no longer wanted to their other owners. */
+/**
+ * Writes down that wanted items are ours, with what stood there, and leaves those no longer wanted to their
+ * other owners.
+ */
 export async function claimItems(
   target: Target,
   seen: Observation<Config> | undefined,
@@ -110,7 +114,10 @@ export async function claimItems(
   };
 }
 
-/** Leaves items that others own as well to them; answers with the record after that. Rejects on items that are not ours at all. */
+/**
+ * Leaves items that others own as well to them; answers with the record after that. Rejects on items that are
+ * not ours at all.
+ */
 export async function releaseSharedItems(
   items: readonly Item[],
   claimant: Self,

@@ -193,6 +193,20 @@ test("a difference to which no step leads is an error that lists it", async () =
   );
 });
 
+test("without `again` there is no second round, even where the first came nearer", async () => {
+  const { machine, kept } = house();
+  const hesitant: AnyDefinition = {
+    ...things,
+    *apply(...asked: Parameters<typeof things.apply>) {
+      const [first] = things.apply(...asked);
+      if (first) yield first;
+    },
+  };
+  const { message } = await errorOf(up(machine, { a: "1", b: "1" }, undefined, me, hesitant));
+  expect(message).toContain('things.b (add): wanted "1", is absent');
+  expect([...kept.keys()]).toEqual(["a"]);
+});
+
 /** Sets one thing a round. */
 const byRounds: AnyDefinition = {
   ...things,
@@ -322,8 +336,10 @@ test("what is still coming up is looked at again before it is judged", async () 
 test("… for half a minute", async () => {
   const { machine } = house({ a: "0" });
   const begun = Date.now();
-  await up(machine, { a: "1" }, { a: "1" }, me, settlingFor(32));
-  expect((Date.now() - begun) / 1000).toBeGreaterThan(30);
+  await up(machine, { a: "1" }, { a: "1" }, me, settlingFor(Number.POSITIVE_INFINITY));
+  // Half a minute before the step, and another after it.
+  expect((Date.now() - begun) / 1000).toBeGreaterThan(60);
+  expect((Date.now() - begun) / 1000).toBeLessThan(70);
   expect(changesOn(machine)).toHaveLength(1);
 });
 

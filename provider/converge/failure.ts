@@ -77,8 +77,8 @@ export async function stepFailure(
 const nextTime = "once its cause is removed, run `up` again: it goes on from here";
 
 /**
- * The last word on a step that failed: the state of the machine its output points to, how far the steps got, and at the end
- * what to do next. Anything else, such as a lost connection, is passed on as it is.
+ * The last word on a step that failed: the state of the machine its output points to, how far the steps got,
+ * and at the end what to do next. Anything else, such as a lost connection, is passed on as it is.
  */
 export async function concludeFailure(
   error: unknown,

@@ -155,6 +155,7 @@ test("… for as long as a machine may take to reboot, and then says that it goe
     "fetch:one goes on on the machine if that still runs; the next up attaches to it",
   );
   expect((Date.now() - begun) / 1000).toBeGreaterThan(600);
+  expect((Date.now() - begun) / 1000).toBeLessThan(610);
 });
 
 test("Ctrl-C detaches while the connection is lost as well", async () => {
@@ -175,8 +176,10 @@ test("an answer that is none of the work's state is an error, not a lost connect
       },
     },
   });
+  const begun = Date.now();
   const { message } = await errorOf(runClock(perform([fetch()], actingOn(machine))));
   expect(message).toMatch(/^not yours\n/);
+  expect(Date.now() - begun).toBeLessThan(1000);
 });
 
 test("a line that is only half there is shown again when it is whole; one that repeats is shown once", async () => {

@@ -6,7 +6,10 @@ import { HostError, type HostErrorKind, lastLines } from "#transport/errors.ts";
 import { Interrupted, type Performing, StepError } from "./failure.ts";
 
 const pollMilliseconds = 700;
-/** A lost connection is only a reason to look again, for as long as a machine takes to reboot or a network to come back. */
+/**
+ * A lost connection is only a reason to look again, for as long as a machine takes to reboot or a network to
+ * come back.
+ */
 const patienceSeconds = 600;
 const passingKinds: readonly HostErrorKind[] = ["lost", "timeout", "unreachable"];
 /** The end of the log that is kept for an error. */

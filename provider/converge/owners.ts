@@ -39,8 +39,8 @@ export function conflictingOwner(item: Item, owners: Owners, me: Self): Claimant
 }
 
 /**
- * The owner of an item that the state takes for ours and the machine for others' alone: it may neither be removed nor
- * forgotten without a word. A shared one simply stays theirs.
+ * The owner of an item that the state takes for ours and the machine for others' alone: it may neither be
+ * removed nor forgotten without a word. A shared one simply stays theirs.
  */
 export function strangeOwner(item: Item, owners: Owners, me: Self): Claimant | undefined {
   const all = owners.get(item.name)?.owners ?? [];
@@ -48,7 +48,10 @@ export function strangeOwner(item: Item, owners: Owners, me: Self): Claimant | u
   return item.shared || known ? undefined : all[0];
 }
 
-/** Who else, by the machine's record, has claimed items under our very name; for a resource that our state does not know. */
+/**
+ * Who else, by the machine's record, has claimed items under our very name; for a resource that our state
+ * does not know.
+ */
 export function namesakes(items: readonly Item[], owners: Owners, me: Self): readonly string[] {
   const found = items.flatMap(
     ({ name }) => owners.get(name)?.owners.filter((owner) => isSameClaimant(owner, me)) ?? [],
@@ -57,8 +60,8 @@ export function namesakes(items: readonly Item[], owners: Owners, me: Self): rea
 }
 
 /**
- * Records to write so that `me` owns `items`, under its name of now; those already owned need nothing. First write of
- * `before` wins.
+ * Records to write so that `me` owns `items`, under its name of now; those already owned need nothing. First
+ * write of `before` wins.
  */
 export function claims(
   items: readonly Item[],
@@ -88,8 +91,9 @@ export function releases(items: readonly Item[], owners: Owners, me: Self): Owne
 }
 
 /**
- * Whether `me` is the only owner, so that the item itself is to go. One without a record is nobody's: a record is written
- * before an item is touched and goes after the item was put back, and a run that died in between may not know that yet.
+ * Whether `me` is the only owner, so that the item itself is to go. One without a record is nobody's: a
+ * record is written before an item is touched and goes after the item was put back, and a run that died in
+ * between may not know that yet.
  */
 export function isOnlyOwner(item: Item, owners: Owners, me: Self): boolean {
   return owners.get(item.name)?.owners.every((owner) => isSelf(owner, me)) ?? false;

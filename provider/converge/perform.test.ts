@@ -121,7 +121,7 @@ test("an `explain` that fails costs a line, not the error", async () => {
   expect(message).toContain("could not look further: the test has no script journal");
 });
 
-test("the cause that the machine shows comes with its cure, in the place of the step's hint", async () => {
+test("the cause that the machine shows comes with its cure", async () => {
   const writeFile = async () => {
     throw hostError("refused", "disk full");
   };
@@ -131,6 +131,12 @@ test("the cause that the machine shows comes with its cure, in the place of the 
     "disk full\n  D: has 0 bytes free\n  make room, then run `up` again",
   );
   expect(machine.log.at(-1)).toBe('run look-at-disk {"path":"/data/x"}');
+});
+
+test("… also where the step has a hint of its own", async () => {
+  const { acting } = stage({ one: fails("disk full"), "look-at-disk": () => "D: has 0 bytes free" });
+  const { message } = await errorOf(perform([run(call("one"), { hint: "plug it in" })], acting));
+  expect(message).toMatch(/disk full\n {2}D: has 0 bytes free\n {2}make room, then run `up` again$/);
 });
 
 test("a cause that cannot be looked for leaves the error as it is", async () => {

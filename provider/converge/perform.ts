@@ -41,8 +41,8 @@ async function performOne(step: Exclude<Step, { kind: "again" }>, performing: Pe
 }
 
 /**
- * Performs steps in order: the only function that changes a host. Stops at the first failure, after the current step on
- * Ctrl-C, and at an `again` (returned, so that the caller looks at the host anew).
+ * Performs steps in order: the only function that changes a host. Stops at the first failure, after the
+ * current step on Ctrl-C, and at an `again` (returned, so that the caller looks at the host anew).
  */
 export async function perform(steps: readonly Step[], performing: Performing): Promise<"done" | "again"> {
   for (const [index, step] of steps.entries()) {

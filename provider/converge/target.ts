@@ -1,7 +1,9 @@
 import type { AnyDefinition, Config, Item } from "#provider/contract/resource.ts";
 import type { Self } from "./owners.ts";
 
-/** One resource to bring about, with everything that is known of it. Wants are parsed inputs without `host`. */
+/**
+ * One resource to bring about, with everything that is known of it. Wants are parsed inputs without `host`.
+ */
 export interface Target {
   readonly definition: AnyDefinition;
   readonly claimant: Self;

@@ -26,7 +26,10 @@ export interface LongWork {
   readonly name: string;
   /** Path of its log, which stays where the work failed. */
   readonly log: string;
-  /** Starts the work unless it runs already; takes the step's stdin. Work of that name with another key is stopped first. */
+  /**
+   * Starts the work unless it runs already; takes the step's stdin. Work of that name with another key is
+   * stopped first.
+   */
   readonly start: Command;
   /** How long the start may take, as where other work must be waited for. */
   readonly startSeconds: number;
@@ -49,8 +52,8 @@ export interface Ground {
   /** How long a machine may take to come back. */
   readonly rebootSeconds: number;
   /**
-   * Looks at the machine for what the words of a failure point to; `undefined` where they point to nothing, or where it is
-   * not so.
+   * Looks at the machine for what the words of a failure point to; `undefined` where they point to nothing,
+   * or where it is not so.
    *
    * @param path the path that the step is about, if it is about one
    */

@@ -92,8 +92,9 @@ async function loaderCause(text: string, host: Host): Promise<Cause | undefined>
 }
 
 /**
- * Looks at the machine for what the words of a failure point to: a file system that is read-only or full, a program that was
- * built for another system. `undefined` where they point to nothing of the kind, or where it is not so.
+ * Looks at the machine for what the words of a failure point to: a file system that is read-only or full, a
+ * program that was built for another system. `undefined` where they point to nothing of the kind, or where it
+ * is not so.
  *
  * @param path the path that the step is about, if it is about one
  */

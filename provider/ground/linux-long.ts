@@ -61,7 +61,8 @@ export function longUnitWork(step: LongStep): LongWork {
     look: (offset) => ({
       name: "long work",
       timeoutSeconds: 30,
-      // `<state> <bytes of the log>` on the first line, then the log. The state is `running`, `gone` or the result of start-long.sh.
+      // `<state> <bytes of the log>` on the first line, then the log. The state is `running`, `gone` or the
+      // result of start-long.sh.
       command: sh`cd ${work} 2>/dev/null || { echo gone 0; exit 0; }
 state=$(cat result 2>/dev/null) || case $(systemctl show --value --property=ActiveState ${`${unit}.service`}) in
 inactive|failed|'') state=$(cat result 2>/dev/null || echo gone) ;;

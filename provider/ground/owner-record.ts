@@ -9,7 +9,9 @@ export interface Claimant {
   readonly by?: string | undefined;
 }
 
-/** What the machine itself remembers of one item, so that the last owner to leave puts back what was before. */
+/**
+ * What the machine itself remembers of one item, so that the last owner to leave puts back what was before.
+ */
 export interface OwnerRecord {
   readonly item: string;
   readonly owners: readonly Claimant[];

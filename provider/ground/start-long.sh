@@ -1,7 +1,8 @@
 #!/bin/sh
-# Starts work as a transient unit unless it runs already; other work of its name is stopped first. Stdin is the work's stdin.
-# Parameters: unit, pattern of the units of its name, folder of all work, folder of secrets in memory, limit of the work in
-# seconds, limit in seconds for a dpkg in work that is to be stopped, text of the work.
+# Starts work as a transient unit unless it runs already; other work of its name is stopped first. Stdin is
+# the work's stdin.
+# Parameters: unit, pattern of the units of its name, folder of all work, folder of secrets in memory, limit
+# of the work in seconds, limit in seconds for a dpkg in work that is to be stopped, text of the work.
 unit=$1 pattern=$2 folder=$3 secrets=$4 limit=$5 patience=$6 text=$7
 work=$folder/$unit secret=$secrets/$unit
 
@@ -27,7 +28,8 @@ exec < "$1" > log 2>&1
 rm -f -- "$1"
 exec sh ./script
 GPU_HOSTS_MAIN
-# systemd also knows of a time limit, a signal or lack of memory, so it is systemd that writes down how the work ended.
+# systemd also knows of a time limit, a signal or lack of memory, so it is systemd that writes down how the
+# work ended.
 cat > end <<'GPU_HOSTS_END'
 rm -f -- "$1"
 echo "$SERVICE_RESULT $EXIT_CODE $EXIT_STATUS" > result.new

@@ -7,11 +7,14 @@ import type { Fact, Finished, Machine, RunOptions } from "../host.ts";
 export type Answer = string | Partial<Finished> | "hangs";
 
 /** What a script does on the machine; an error that it throws is what the caller gets. */
-export type Handler = (values: ScriptCall["values"], options: RunOptions) => Answer | Promise<Answer>;
+type Handler = (values: ScriptCall["values"], options: RunOptions) => Answer | Promise<Answer>;
 
 /** What a test decides of a machine. */
 export interface MachineScript {
-  /** By the name of the script. One that is not here rejects, so that a test shows all that reaches the machine. */
+  /**
+   * By the name of the script. One that is not here rejects, so that a test shows all that reaches the
+   * machine.
+   */
   readonly scripts: Readonly<Record<string, Handler>>;
   readonly reboot?: () => Promise<void>;
   readonly reconnect?: () => Promise<void>;
@@ -20,7 +23,10 @@ export interface MachineScript {
 
 /** A machine of a test, and all that was done to it. */
 export interface ScriptedMachine extends Machine {
-  /** In order: `ask read-things {}`, `run set-thing {"name":"x"}`, `write /x`, `reboot 60`, `reconnect 20`, `lock me`. */
+  /**
+   * In order: `ask read-things {}`, `run set-thing {"name":"x"}`, `write /x`, `reboot 60`, `reconnect 20`,
+   * `lock me`.
+   */
   readonly log: readonly string[];
 }
 
@@ -29,8 +35,8 @@ export const hostError = (kind: HostErrorKind, what: string): HostError =>
   new HostError({ name: "pc", target: "admin@pc" }, kind, what);
 
 /**
- * A machine whose behaviour a test writes down. It takes our own scripts by their names and no shell text at all, so whatever
- * works on it knows no POSIX. Gate and time limits are real.
+ * A machine whose behaviour a test writes down. It takes our own scripts by their names and no shell text at
+ * all, so whatever works on it knows no POSIX. Gate and time limits are real.
  */
 export function scriptedMachine({ scripts, reboot, reconnect, writeFile }: MachineScript): ScriptedMachine {
   const log: string[] = [];

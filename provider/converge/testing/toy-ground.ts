@@ -5,8 +5,9 @@ import { ps } from "#transport/command.ts";
 import type { Host } from "#transport/host.ts";
 import type { MachineScript } from "#transport/testing/scripted-machine.ts";
 
-// A second platform for tests of the engine. Everything that it does on a machine is a script with values, and the machine of
-// the tests takes nothing else; so the engine passes only if it has no text of its own for any system.
+// A second platform for tests of the engine. Everything that it does on a machine is a script with values,
+// and the machine of the tests takes nothing else; so the engine passes only if it has no text of its own for
+// any system.
 
 const call = (name: string, values: Parameters<typeof ps>[1] = {}) => ps({ name, text: "" }, values);
 

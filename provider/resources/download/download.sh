@@ -1,6 +1,7 @@
 #!/bin/sh
-# Functions that put a download in place, after those of provider/contract/fetch.sh. STAGING is a folder of ours beside the place;
-# what is to stand there is made in STAGING/tree. `listing` prints all below the working directory, one line each.
+# Functions that put a download in place, after those of provider/contract/fetch.sh. STAGING is a folder of
+# ours beside the place; what is to stand there is made in STAGING/tree. `listing` prints all below the
+# working directory, one line each.
 begin() { # STAGING: an empty tree; what was begun for another content of this name is of no use any more
   mkdir -p -- "$1" || exit 1
   for other in "$(dirname -- "$1")"/*; do [ "$other" = "$1" ] || rm -rf -- "$other"; done

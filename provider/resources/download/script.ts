@@ -35,12 +35,15 @@ const demandUnpacker = (file: string): ShellCommand =>
       ),
   );
 
-/** How much of an archive's size its content may take; told before the fetch, and reckoned exactly once the archive is here. */
+/**
+ * How much of an archive's size its content may take; told before the fetch, and reckoned exactly once the
+ * archive is here.
+ */
 const unpackedFactor = 2;
 
 /**
- * A script that leaves the artifact verified in its folder, to be run as a long step. The folder is made complete beside its
- * place and then moved there, with a record of what it holds.
+ * A script that leaves the artifact verified in its folder, to be run as a long step. The folder is made
+ * complete beside its place and then moved there, with a record of what it holds.
  * @param record first line of the record, which says what was put there
  */
 export function downloadScript(it: Artifact, record: string): ShellCommand {

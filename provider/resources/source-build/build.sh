@@ -1,8 +1,9 @@
 #!/bin/sh
-# Compiles targets of a CMake project and puts their programs in place all at once. A build that broke off goes on where it was;
-# one whose programs are what was built is only looked at anew.
-# Parameters: source, folder of the programs, record, tree to build in, folders for PATH with a colon after each, targets in one
-# word, then the arguments of cmake. `listing` prints all below the working directory, one line each.
+# Compiles targets of a CMake project and puts their programs in place all at once. A build that broke off
+# goes on where it was; one whose programs are what was built is only looked at anew.
+# Parameters: source, folder of the programs, record, tree to build in, folders for PATH with a colon after
+# each, targets in one word, then the arguments of cmake. `listing` prints all below the working directory,
+# one line each.
 set -u
 umask 022
 fail() { echo "$*" >&2; exit 1; }

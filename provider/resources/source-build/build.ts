@@ -4,7 +4,10 @@ import { type BuildPlace, buildFolder, recordFile, treeFolder } from "./places.t
 
 const buildSteps = script(import.meta.url, "./build.sh");
 
-/** A script that compiles the targets of a CMake project and puts their programs in place, to be run as a long step. */
+/**
+ * A script that compiles the targets of a CMake project and puts their programs in place, to be run as a long
+ * step.
+ */
 export function buildScript(build: BuildPlace): ShellCommand {
   const { source, cmake = [], targets, path = [] } = build;
   const places = [source, buildFolder(build), recordFile(build), treeFolder(build)];
