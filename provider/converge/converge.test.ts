@@ -1,21 +1,22 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { z } from "zod";
-import {
-  type AnyDefinition,
-  type Config,
-  defineResource,
-  type ResourceDefinition,
-} from "#provider/contract/resource.ts";
-import { again, run, type Step, shown } from "#provider/contract/step.ts";
-import type { OwnerRecord } from "#provider/ground/owner-record.ts";
-import { ps } from "#transport/command.ts";
+import type { AnyDefinition } from "#provider/contract/resource.ts";
+import { again, shown } from "#provider/contract/step.ts";
 import type { Machine } from "#transport/host.ts";
-import { type MachineScript, scriptedMachine } from "#transport/testing/scripted-machine.ts";
-import { converge, dismantle, plan } from "./converge.ts";
-import { claimantOf } from "./owners.ts";
-import { errorOf, runClock } from "./testing/clock.ts";
-import { actingOn } from "./testing/performing.ts";
-import { ownersScripts } from "./testing/toy-ground.ts";
+import { plan } from "./converge.ts";
+import { errorOf } from "./testing/clock.ts";
+import {
+  changesOn,
+  down,
+  house,
+  me,
+  owned,
+  sibling,
+  stranger,
+  target,
+  things,
+  up,
+  type Want,
+} from "./testing/things.ts";
 
 vi.mock("#provider/ground/ground-of.ts", async () => ({
   groundOf: (await import("./testing/toy-ground.ts")).toyGroundOf,
@@ -28,106 +29,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
 });
-
-const call = (name: string, values: Parameters<typeof ps>[1] = {}) => ps({ name, text: "" }, values);
-const set = (name: string, value: string) => run(call("set", { name, value }));
-const inputs = z.strictObject({ things: z.record(z.string(), z.string()) });
-type Want = z.output<typeof inputs>;
-
-/** Things of a machine and their values. What begins with `common` may be shared. */
-const things: ResourceDefinition<typeof inputs> = defineResource({
-  type: "Things",
-  version: 1,
-  inputs,
-  identity: [],
-  id: () => "things",
-  items: ({ things = {} }) =>
-    Object.keys(things).map((name) => ({
-      name: `thing ${name}`,
-      path: ["things", name],
-      shared: name.startsWith("common"),
-    })),
-  async observe(host, want, last) {
-    const names = Object.keys({ ...want.things, ...last?.things });
-    const all = await host.ask({
-      name: "things",
-      command: call("read"),
-      parse: ({ stdout }) => JSON.parse(stdout) as Record<string, string>,
-    });
-    const seen = Object.fromEntries(Object.entries(all).filter(([name]) => names.includes(name)));
-    return Object.keys(seen).length > 0 ? { config: { things: seen } } : undefined;
-  },
-  *apply(want, have, context) {
-    const there = have?.config.things ?? {};
-    for (const [name, value] of Object.entries(want.things))
-      if (there[name] !== value) yield set(name, value);
-    yield* undo(
-      Object.keys(there).filter((name) => !(name in want.things)),
-      context.before,
-    );
-  },
-  *remove({ config }, context) {
-    yield* undo(Object.keys(config.things ?? {}), context.before);
-  },
-});
-
-function* undo(names: readonly string[], before: (item: string) => unknown): Generator<Step> {
-  for (const name of names) {
-    const was = before(`thing ${name}`);
-    yield was === undefined ? run(call("clear", { name })) : set(name, String(was));
-  }
-}
-
-/** A machine that keeps things and an owners record. */
-function house(there: Record<string, string> = {}, scripts: MachineScript["scripts"] = {}) {
-  const kept = new Map(Object.entries(there));
-  const owners = ownersScripts();
-  const machine = scriptedMachine({
-    scripts: {
-      ...owners.scripts,
-      read: () => JSON.stringify(Object.fromEntries(kept)),
-      set: ({ name, value }) => {
-        kept.set(String(name), String(value));
-        return "";
-      },
-      clear: ({ name }) => {
-        kept.delete(String(name));
-        return "";
-      },
-      ...scripts,
-    },
-  });
-  return { machine, kept, records: owners.records };
-}
-
-const urn = (name: string, stack = "prod") => `urn:pulumi:${stack}::gpu-hosts::gpuhost:index:Things::${name}`;
-const me = claimantOf(urn("mine"));
-const sibling = claimantOf(urn("other"));
-const stranger = claimantOf(urn("mine", "lab"));
-
-const target = (
-  want: Want["things"],
-  last?: Want["things"],
-  claimant = me,
-  definition: AnyDefinition = things,
-) => ({
-  definition,
-  claimant,
-  want: { things: want } as Config,
-  last: last && ({ things: last } as Config),
-});
-const up = (machine: Machine, ...wanted: Parameters<typeof target>) =>
-  runClock(converge(target(...wanted), actingOn(machine)));
-const down = (machine: Machine, last: Want["things"], claimant = me) =>
-  runClock(dismantle({ definition: things, claimant, last: { things: last } }, actingOn(machine)));
-
-const owned = (
-  item: string,
-  owners: OwnerRecord["owners"],
-  before: OwnerRecord["before"] = null,
-): [string, OwnerRecord] => [item, { item, owners, before }];
-const changesOn = ({ log }: { log: readonly string[] }) =>
-  log.filter((line) => line.startsWith("run ") && !line.startsWith("run write-owners"));
 
 test("brought about, with the lock before the first look and the claim before the first step", async () => {
   const { machine, kept, records } = house();
@@ -327,8 +228,8 @@ const settlingFor = (looks: number): AnyDefinition => {
 };
 
 test("what is still coming up is looked at again before it is judged", async () => {
-  const { machine } = house({ a: "0" });
-  setTimeout(() => void machine.run(call("set", { name: "a", value: "1" })), 3500);
+  const { machine, kept } = house({ a: "0" });
+  setTimeout(() => void kept.set("a", "1"), 3500);
   const { steps } = await up(machine, { a: "1" }, { a: "1" }, me, settlingFor(5));
   expect(steps).toEqual([]);
 });
