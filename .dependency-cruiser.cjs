@@ -21,7 +21,8 @@ module.exports = {
       "provider/resources/|provider/contract/|facts/|transport/(command|host)\\.ts|inventory/",
     ),
     only("provider/contract/", "provider/contract/|facts/|transport/(command|host)\\.ts|inventory/"),
-    only("provider/converge/", "provider/(converge|contract)/|facts/|transport/|inventory/"),
+    only("provider/ground/", "provider/(ground|contract)/|facts/|transport/|inventory/"),
+    only("provider/converge/", "provider/(converge|ground|contract)/|facts/|transport/|inventory/"),
     only("provider/adapter/", "provider/|facts/|transport/|inventory/"),
     only("provider/", "provider/|facts/|transport/|inventory/"),
     only(

@@ -15,7 +15,10 @@ export interface Listed {
   readonly target: string;
 }
 
-/** Where a folder is no longer what the record says; one side is absent where an entry is missing or was added. */
+/**
+ * Where a folder is no longer what the record says; one side is absent where an entry is missing or was
+ * added.
+ */
 interface Difference {
   then?: Listed;
   now?: Listed;
@@ -32,23 +35,22 @@ export interface Downloaded {
   readonly unfinished: number;
   /** Generations beside this one: folder name → bytes on disk. */
   readonly others: ReadonlyMap<string, number>;
-  /** Items of the owners record that begin as asked. */
-  readonly owned: ReadonlySet<string>;
 }
 
-/** Everything below the working directory, one line each, sorted; what {@link downloaded} compares a record with. */
+/**
+ * Everything below the working directory, one line each, sorted; what {@link downloaded} compares a record
+ * with.
+ */
 export const listing = sh`find . -type d -printf '%y\\t%m\\t%U:%G\\t\\t\\t%p\\n' -o -printf '%y\\t%m\\t%U:%G\\t%s %T@ %i\\t%l\\t%p\\n' | LC_ALL=C sort`;
 
 /**
  * A folder beside the record of what was put there. Only lines that differ travel; nothing is hashed.
  * @param places.unfinished folders of work that is not done
- * @param places.items beginning of the names under which generations stand in the owners record
  */
 export const downloaded = (places: {
   readonly folder: string;
   readonly record: string;
   readonly unfinished: readonly string[];
-  readonly items: string;
 }): Fact<Downloaded> => ({
   name: `download in ${places.folder}`,
   command: sh`d=${places.folder} r=${places.record}
@@ -56,8 +58,7 @@ export const downloaded = (places: {
 [ -f "$r" ] && printf 'record\\t%s\\n' "$(head -n 1 -- "$r")"
 [ -d "$d" ] && [ -f "$r" ] && (cd "$d" && ${listing}) | { exec 3<&0; tail -n +2 -- "$r" | LC_ALL=C comm -3 --nocheck-order --output-delimiter='>' - /dev/fd/3; } | head -n 400 | sed 's/^/differs\\t/'
 printf 'unfinished\\t%s\\n' "$(du -scB1 -- ${places.unfinished} 2>/dev/null | tail -n 1 | cut -f1)"
-for g in ${places.folder.replace(/\/[^/]+$/, "")}/*/; do [ -d "$g" ] && printf 'generation\\t%s\\t%s\\n' "$(basename -- "$g")" "$(du -sB1 -- "$g" | cut -f1)"; done
-grep -hsF ${`"item":"${places.items}`} /var/lib/gpu-hosts/owners/*.json | sed 's/^/owner\\t/'; exit 0`,
+for g in ${places.folder.replace(/\/[^/]+$/, "")}/*/; do [ -d "$g" ] && printf 'generation\\t%s\\t%s\\n' "$(basename -- "$g")" "$(du -sB1 -- "$g" | cut -f1)"; done; exit 0`,
   timeoutSeconds: 60,
   parse: ({ stdout }) => {
     const lines = stdout.split("\n").filter((line) => line !== "");
@@ -72,11 +73,6 @@ grep -hsF ${`"item":"${places.items}`} /var/lib/gpu-hosts/owners/*.json | sed 's
       unfinished: Number(of("unfinished")[0] ?? 0),
       others: new Map(
         generations.filter(([name]) => name !== own).map(([name = "", bytes]) => [name, Number(bytes)]),
-      ),
-      owned: new Set(
-        of("owner")
-          .map((line) => (JSON.parse(line) as { item: string }).item)
-          .filter((item) => item.startsWith(places.items)),
       ),
     };
   },

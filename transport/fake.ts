@@ -11,8 +11,8 @@ const finished = (answer: Answer): Finished => ({
 });
 
 /**
- * A host for unit tests that answers from a table: command text → stdout (or exit code, stdout, stderr). A command that is
- * not in the table rejects, so a test shows every command that reaches a host.
+ * A host for unit tests that answers from a table: command text → stdout (or exit code, stdout, stderr). A
+ * command that is not in the table rejects, so a test shows every command that reaches a host.
  */
 export function fakeHost(answers: Record<string, Answer>, files: Record<string, string> = {}): Host {
   const run = async (command: Command): Promise<Finished> => {

@@ -1,8 +1,9 @@
 import type { Change, Config, Path } from "#provider/contract/resource.ts";
 import { shown } from "#provider/contract/step.ts";
 import { pathText } from "#provider/converge/compare.ts";
-import { plan, type Subject } from "#provider/converge/converge.ts";
+import { plan } from "#provider/converge/converge.ts";
 import { readOwners } from "#provider/converge/owners.ts";
+import type { Target } from "#provider/converge/target.ts";
 import { HostError } from "#transport/errors.ts";
 import type { Host } from "#transport/host.ts";
 import type { Runtime } from "./runtime.ts";
@@ -28,7 +29,7 @@ function masked(changes: readonly Change[], secretPaths: readonly Path[]) {
  * What on the host stands in the way, as lines. What this stack itself made there may be moved or removed by the very run that
  * is previewed, yet the engine removes last.
  */
-async function obstacles({ definition, claimant, want }: Subject, host: Host): Promise<string[]> {
+async function obstacles({ definition, claimant, want }: Target, host: Host): Promise<string[]> {
   const found = (await definition.obstacles?.(host, want)) ?? [];
   const owners = await readOwners(
     host,

@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
-import { dirname } from "node:path/posix";
-import { type Command, type ShellCommand, sh, shownCommand } from "#transport/command.ts";
-import type { FileAttributes } from "#transport/host.ts";
+import type { Verdict } from "#facts/probes/probe.ts";
+import { type Command, shownCommand } from "#transport/command.ts";
+import type { Fact, FileAttributes } from "#transport/host.ts";
 
 /** One change to a host, as data. Resources describe steps; only `perform` does them. */
 export type Step =
@@ -26,6 +25,8 @@ export interface RunStep {
   readonly timeoutSeconds?: number;
   /** Steps of one machine that name the same turn go one at a time, such as `apt`. */
   readonly turn?: string;
+  /** Nothing else may run on the machine meanwhile, as where this restarts the system that other steps are in; then `turn` says nothing. */
+  readonly alone?: true;
   /** Run after a failure; its output is added to the error (a journal, say). */
   readonly explain?: Command;
   /** What the operator does next when it failed; the last line of the error. @default to run `up` again */
@@ -46,14 +47,25 @@ export interface DeleteStep {
 }
 
 /**
- * Polls until `command` exits 0. Exit 75 (EX_TEMPFAIL) means not yet, its last line of stdout is progress; any other code
- * fails at once. Progress that changes starts the deadline again.
+ * Polls until what is waited for is there. Progress that changes starts the deadline again; what will not come by waiting
+ * fails at once.
  */
-export interface WaitStep {
+export type WaitStep = WaitOptions & (WaitByCommand | WaitByQuestion);
+
+/** The command judges: exit 0 is there, 75 (EX_TEMPFAIL) not yet, with progress in the last line of stdout; any other code fails. */
+interface WaitByCommand {
+  readonly command: Command;
+}
+
+/** TypeScript judges what the host answers; the verdict's text is progress. */
+interface WaitByQuestion {
+  readonly ask: Fact<Verdict>;
+}
+
+interface WaitOptions {
   readonly kind: "wait";
   /** What is waited for, in the operator's words: "chat to answer a completion". */
   readonly what: string;
-  readonly command: Command;
   readonly deadlineSeconds: number;
   /** @default 2 */
   readonly intervalSeconds?: number;
@@ -63,8 +75,8 @@ export interface WaitStep {
 }
 
 /**
- * A script that outlives the connection: runs under a transient unit named after `name` and a hash of `key`. The same
- * hash attaches to one already running; another hash stops the old one first. Ctrl-C detaches.
+ * A script that outlives the connection: on Linux it runs under a transient unit, named after `name` and a hash of `key`
+ * and script. The same hash attaches to one already running; another hash stops the old one first. Ctrl-C detaches.
  */
 export interface LongStep {
   readonly kind: "long";
@@ -75,7 +87,7 @@ export interface LongStep {
   /** Everything the result depends on; hashed. */
   readonly key: unknown;
   /** Runs in an empty folder of its own, which takes its temporary files. */
-  readonly script: ShellCommand;
+  readonly script: Command;
   /** Handed to the script in a 0600 file as its stdin, which is gone as soon as it was opened; never shown. */
   readonly stdin?: string;
   readonly timeoutSeconds: number;
@@ -114,44 +126,18 @@ export const write = (path: string, content: string, attributes: FileAttributes)
 
 export const remove = (path: string): DeleteStep => ({ kind: "delete", path });
 
-export const wait = (step: Omit<WaitStep, "kind">): WaitStep => ({ kind: "wait", ...step });
+export const wait = (step: Omit<WaitOptions, "kind"> & (WaitByCommand | WaitByQuestion)): WaitStep => ({
+  kind: "wait",
+  ...step,
+});
 
 export const long = (step: Omit<LongStep, "kind">): LongStep => ({ kind: "long", ...step });
-
-/** Shell pattern for the units of all long steps of that name, whatever their inputs: the hash is 12 digits. */
-export const longUnits = (name: string): string => `gpu-hosts-${name}-${"[0-9a-f]".repeat(12)}`;
-
-/** Stops the work of long steps of that name, as of a download whose resource goes. */
-export const stopLong = (name: string): RunStep =>
-  run(sh`systemctl stop ${`${longUnits(name)}.service`}`, { title: `stop ${name}, if it still runs` });
 
 export const reboot = (why: string): RebootStep => ({ kind: "reboot", why });
 
 export const reconnect = (why: string): ReconnectStep => ({ kind: "reconnect", why });
 
 export const again = (why: string): AgainStep => ({ kind: "again", why });
-
-const copyOf = (path: string) =>
-  `/var/lib/gpu-hosts/owners/files/${createHash("sha256").update(path).digest("hex").slice(0, 32)}`;
-
-/** Keeps a file of somebody else's aside, with mode, owner and times, before it is replaced. The first copy stays. */
-export function keepAside(path: string): RunStep {
-  const copy = copyOf(path);
-  return run(
-    sh`umask 077; [ -e ${copy} ] || [ ! -f ${path} ] || {
-  mkdir -p ${dirname(copy)} && cp -a -- ${path} ${`${copy}.new`} && mv -- ${`${copy}.new`} ${copy}; }`,
-    { title: `keep ${path} as it was` },
-  );
-}
-
-/** Puts back what {@link keepAside} kept; without a copy it does nothing. */
-export function putBack(path: string): RunStep {
-  const copy = copyOf(path);
-  return run(
-    sh`[ ! -e ${copy} ] || { cp -a -- ${copy} ${`${path}.gpu-hosts-new`} && mv -T -- ${`${path}.gpu-hosts-new`} ${path} && rm -f -- ${copy}; }`,
-    { title: `put ${path} back as it was` },
-  );
-}
 
 /** One line for plans, progress and errors. Holds no stdin and no file content. */
 export function shown(step: Step): string {

@@ -1,8 +1,8 @@
 import { type RunStep, type Step, shown, type WaitStep } from "#provider/contract/step.ts";
+import { groundOf } from "#provider/ground/ground-of.ts";
 import { shownCommand } from "#transport/command.ts";
 import { HostError, lastLines } from "#transport/errors.ts";
 import type { Finished, Machine } from "#transport/host.ts";
-import { causeOf } from "./causes.ts";
 
 /** What performing needs beside the steps. */
 export interface Performing {
@@ -36,13 +36,15 @@ export class Interrupted extends Error {
 
 const indent = (text: string) => text.replaceAll(/^/gm, "  ");
 
-export function brief(text: string): string {
+/** The first line of a text, with how many there are. */
+export function shortenText(text: string): string {
   const [first = "", ...rest] = text.split("\n");
   const short = first.length > 300 ? `${first.slice(0, 300)}…` : first;
   return rest.length > 0 ? `${short} … (${rest.length + 1} lines)` : short;
 }
 
-export async function explained(step: RunStep | WaitStep, { machine }: Performing): Promise<string> {
+/** What the step's `explain` command has to say, to be added to its error; empty without one. */
+export async function runExplain(step: RunStep | WaitStep, { machine }: Performing): Promise<string> {
   if (!step.explain) return "";
   try {
     const { stdout, stderr } = await machine.run(step.explain, { timeoutSeconds: 20 });
@@ -57,27 +59,28 @@ export async function explained(step: RunStep | WaitStep, { machine }: Performin
   }
 }
 
-export async function failure(
+/** The error of a step whose command failed: what was tried, what came back, what `explain` adds. */
+export async function stepFailure(
   step: RunStep | WaitStep,
   finished: Finished,
   performing: Performing,
 ): Promise<StepError> {
   const output = lastLines(finished.stderr) || lastLines(finished.stdout) || "  (no output)";
-  const more = await explained(step, performing);
+  const more = await runExplain(step, performing);
   const what =
     step.kind === "wait"
       ? `gave up waiting for ${step.what}`
-      : `${brief(shown(step))} failed with exit code ${finished.exitCode}`;
+      : `${shortenText(shown(step))} failed with exit code ${finished.exitCode}`;
   return new StepError(performing.mask(`${what}\n${output}${more}`), step.hint);
 }
 
 const nextTime = "once its cause is removed, run `up` again: it goes on from here";
 
 /**
- * The last word on a step that failed: the state of the machine its output points to, how far the steps got, and at the end
- * what to do next. Anything else, such as a lost connection, is passed on as it is.
+ * The last word on a step that failed: the state of the machine its output points to, how far the steps got,
+ * and at the end what to do next. Anything else, such as a lost connection, is passed on as it is.
  */
-export async function concluded(
+export async function concludeFailure(
   error: unknown,
   step: Step,
   progress: string,
@@ -88,7 +91,9 @@ export async function concluded(
   const what = refused ? error.what : error.message;
   const path = "path" in step ? step.path : undefined;
   // What the step itself says stands also where no more can be found out.
-  const cause = await causeOf(what, machine, path).catch(() => undefined);
+  const cause = await groundOf(machine)
+    .causeOf(what, machine, path)
+    .catch(() => undefined);
   const found = cause?.found ?? [];
   const lines = [mask(what), ...found.map(indent), ...(progress ? [indent(progress)] : [])];
   const hint = cause?.hint ?? error.hint ?? nextTime;

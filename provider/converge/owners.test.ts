@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
+import type { OwnerRecord } from "#provider/ground/owner-record.ts";
 import {
   claimantOf,
   claims,
-  conflict,
+  conflictingOwner,
+  isOnlyOwner,
   namesakes,
-  type OwnerRecord,
-  onlyOwner,
   releases,
-  stranger as strangerOf,
+  strangeOwner,
 } from "./owners.ts";
 
 const me = claimantOf(
@@ -34,15 +34,15 @@ test("the first claim remembers what was there, later ones do not overwrite it",
 });
 
 test("an item of another stack is refused unless it may be shared", () => {
-  expect(conflict(item, record(stranger), me)).toEqual(stranger);
-  expect(conflict({ ...item, shared: true }, record(stranger), me)).toBeUndefined();
-  expect(conflict(item, record(sibling), me)).toBeUndefined();
+  expect(conflictingOwner(item, record(stranger), me)).toEqual(stranger);
+  expect(conflictingOwner({ ...item, shared: true }, record(stranger), me)).toBeUndefined();
+  expect(conflictingOwner(item, record(sibling), me)).toBeUndefined();
 });
 
 test("only the last owner undoes an item, and nobody one without a record", () => {
-  expect(onlyOwner(item, record(me), me)).toBe(true);
-  expect(onlyOwner(item, record(me, sibling), me)).toBe(false);
-  expect(onlyOwner(item, new Map(), me)).toBe(false);
+  expect(isOnlyOwner(item, record(me), me)).toBe(true);
+  expect(isOnlyOwner(item, record(me, sibling), me)).toBe(false);
+  expect(isOnlyOwner(item, new Map(), me)).toBe(false);
 });
 
 test("a release leaves the other owners", () => {
@@ -52,9 +52,9 @@ test("a release leaves the other owners", () => {
 test("a renamed stack is still the owner, and its records get the new name", () => {
   const old = claimantOf(me.urn.replace(":prod::", ":old::"));
   const renamed = { ...me, formerly: old };
-  expect(conflict(item, record(old), me)).toEqual(old);
-  expect(conflict(item, record(old), renamed)).toBeUndefined();
-  expect(onlyOwner(item, record(old), renamed)).toBe(true);
+  expect(conflictingOwner(item, record(old), me)).toEqual(old);
+  expect(conflictingOwner(item, record(old), renamed)).toBeUndefined();
+  expect(isOnlyOwner(item, record(old), renamed)).toBe(true);
   expect(claims([item], record(old, sibling), renamed, () => "found")).toEqual([
     { item: item.name, owners: [sibling, me], before: "old" },
   ]);
@@ -63,7 +63,7 @@ test("a renamed stack is still the owner, and its records get the new name", () 
 
 test("a stack that is no more leaves its items to the one that takes over, with what was there before", () => {
   const heir = { ...me, inherits: [stranger.stack] };
-  expect(conflict(item, record(stranger), heir)).toBeUndefined();
+  expect(conflictingOwner(item, record(stranger), heir)).toBeUndefined();
   expect(claims([item], record(stranger), heir, () => "found")).toEqual([
     { item: item.name, owners: [me], before: "old" },
   ]);
@@ -77,8 +77,8 @@ test("who else claimed under our very name is told, ourselves and unknown ones n
 });
 
 test("an item that the machine has as others' alone is told before it would be left behind", () => {
-  expect(strangerOf(item, record(stranger), me)).toEqual(stranger);
-  expect(strangerOf({ ...item, shared: true }, record(stranger), me)).toBeUndefined();
-  expect(strangerOf(item, record(sibling), me)).toBeUndefined();
-  expect(strangerOf(item, new Map(), me)).toBeUndefined();
+  expect(strangeOwner(item, record(stranger), me)).toEqual(stranger);
+  expect(strangeOwner({ ...item, shared: true }, record(stranger), me)).toBeUndefined();
+  expect(strangeOwner(item, record(sibling), me)).toBeUndefined();
+  expect(strangeOwner(item, new Map(), me)).toBeUndefined();
 });

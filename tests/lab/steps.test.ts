@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { stopLong } from "#provider/contract/linux-steps.ts";
 import { defineResource } from "#provider/contract/resource.ts";
-import { again, long, reboot, run, type Step, stopLong, wait } from "#provider/contract/step.ts";
+import { again, long, reboot, run, type Step, wait } from "#provider/contract/step.ts";
 import { Interrupted } from "#provider/converge/failure.ts";
 import { perform } from "#provider/converge/perform.ts";
 import { describeLab } from "#tests/support/describe-lab.ts";
@@ -240,7 +241,7 @@ describeLab("steps", () => {
     const unstarted = await caught(perform([endless], performing()));
     await on("rm /usr/local/bin/systemd-run");
     expect(unstarted.message).toMatch(
-      /could not start gpu-hosts-endless-\w+ on the host\n +no systemd today/,
+      /could not start gpu-hosts-endless-\w+\.service on the host\n +no systemd today/,
     );
     expect(await on("ls /run/gpu-hosts/long; grep -rls very-secret /var/lib/gpu-hosts || true")).toBe("");
   });

@@ -3,9 +3,10 @@ import type { LabHost } from "#lab/host.ts";
 import type { ResourceDefinition } from "#provider/contract/resource.ts";
 import type { Step } from "#provider/contract/step.ts";
 import { compare, pathText } from "#provider/converge/compare.ts";
-import { converge, dismantle, observe, plan, type Subject } from "#provider/converge/converge.ts";
+import { converge, dismantle, observe, plan } from "#provider/converge/converge.ts";
 import { claimantOf } from "#provider/converge/owners.ts";
 import { perform } from "#provider/converge/perform.ts";
+import type { Target } from "#provider/converge/target.ts";
 import type { Machine } from "#transport/host.ts";
 import { actingOn, connectTo } from "./machine.ts";
 import { stepText } from "./step-text.ts";
@@ -41,8 +42,8 @@ export async function benchOn(host: LabHost): Promise<Bench> {
     const acting = actingOn(machine, said);
     const claimant = claimantOf(`urn:pulumi:lab::gpu-hosts::gpuhost:index:${definition.type}::${name}`);
     let last: unknown;
-    const subject = (wants: unknown): Subject =>
-      ({ definition, claimant, want: definition.inputs.parse(wants), last }) as Subject;
+    const subject = (wants: unknown): Target =>
+      ({ definition, claimant, want: definition.inputs.parse(wants), last }) as Target;
     return {
       said,
       async up(wants) {

@@ -1,5 +1,5 @@
 import { aptFree } from "#facts/apt.ts";
-import { raw, type ShellCommand, sh } from "#transport/command.ts";
+import { raw, type ShellCommand, script, sh, shellScript } from "#transport/command.ts";
 
 /** Versions by package name; `any` for no particular one. */
 type Wanted = Readonly<Record<string, string>>;
@@ -104,44 +104,9 @@ export const markManual = (names: readonly string[]): ShellCommand => sh`apt-mar
 
 export const markAutomatic = (names: readonly string[]): ShellCommand => sh`apt-mark auto ${names}`;
 
-/**
- * Removes those of our packages that no other installed package depends on, and the automatic packages that are orphaned
- * only by that. What may go is asked of apt's simulation with a copy of its marks, so that a run that is cut off leaves
- * the marks as they were; packages that were orphans already are not ours and stay. Whatever cannot go without taking
- * something else along stays, marked automatic.
- *
- * Ours may go although another package recommends or suggests them: it lived without them before. Orphans may not go
- * while recommended: who recommends them may have come later.
- */
+const removal = script(import.meta.url, "./remove-unneeded.sh");
+
+/** Removes those of our packages that nobody needs, with what only they needed; the rest of them is marked automatic. */
 export const removeUnneeded = (names: readonly string[]): ShellCommand => sh`${quiet}
-set -u
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-simulate() { apt-get -s -o APT::AutoRemove::SuggestsImportant=false -o APT::AutoRemove::RecommendsImportant=true "$@" > simulation; }
-removed() { sed -n 's/^Remv \\([^ ]*\\).*/\\1/p' simulation | sort -u; }
-
-simulate autoremove || exit 1
-removed > orphans-before
-cp /var/lib/apt/extended_states marks 2>/dev/null || : > marks
-apt-mark -o Dir::State::extended_states="$work/marks" auto ${names} >/dev/null || exit 1
-simulate -o Dir::State::extended_states="$work/marks" autoremove || exit 1
-removed > orphans-after
-{ printf '%s\\n' ${names}; comm -13 orphans-before orphans-after; } | sort -u > may-go
-
-fits() {
-  simulate -o APT::Get::AutomaticRemove=false remove "$@" && ! grep -q '^Inst ' simulation || return 1
-  removed > would-go
-  [ -z "$(comm -23 would-go may-go)" ]
-}
-go=$(cat may-go)
-if ! fits $go; then
-  go=
-  for name in $(cat may-go); do
-    if fits $go "$name"; then go="$go $name"; else echo "$name stays: without it would go" $(comm -23 would-go may-go); fi
-  done
-fi
-[ -z "$go" ] || apt-get remove -q -y -o APT::Get::AutomaticRemove=false ${[...dpkgOptions, ...lockOptions]} $go || exit 1
-for name in ${names}; do
-  case " $(echo $go) " in *" $name "*) ;; *) apt-mark auto "$name" || exit 1 ;; esac
-done`;
+remove_packages() { apt-get remove -q -y -o APT::Get::AutomaticRemove=false ${[...dpkgOptions, ...lockOptions]} "$@"; }
+${shellScript(removal, names)}`;

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { downloaded } from "#facts/downloads.ts";
+import { ownedItems } from "#facts/owners.ts";
 import type { LongStep } from "#provider/contract/step.ts";
 import { compare, pathText } from "#provider/converge/compare.ts";
 import { declare } from "#provider/declare.ts";
@@ -33,9 +34,12 @@ const observe = (lines: readonly string[], wanted = want) => {
     folder: downloadFolder(wanted),
     record: recordFile(wanted),
     unfinished: [stagingFolder(wanted), archiveFile(wanted)],
-    items: `download ${top}/tool/`,
   });
-  const host = fakeHost({ [keyOf(command)]: lines.map((line) => `${line}\n`).join("") });
+  const owned = lines.filter((line) => line.startsWith("{"));
+  const host = fakeHost({
+    [keyOf(command)]: lines.filter((line) => !owned.includes(line)).join("\n"),
+    [keyOf(ownedItems(`download ${top}/tool/`).command)]: owned.join("\n"),
+  });
   return download.observe(host, wanted, wanted);
 };
 const changes = async (lines: readonly string[], wanted = want) =>
@@ -56,7 +60,7 @@ test("its place is known before it is there", () => {
 test("as it was put there is in sync; other generations are shown with who is used", async () => {
   const old = "b".repeat(12);
   const owner = JSON.stringify({ item: `download ${top}/tool/${old}`, owners: [{}], before: null });
-  const lines = [...intact, `generation\t${old}\t700`, `generation\tcccccccccccc\t600`, `owner\t${owner}`];
+  const lines = [...intact, `generation\t${old}\t700`, `generation\tcccccccccccc\t600`, owner];
   expect(await changes(lines)).toEqual([]);
   expect((await observe(lines))?.status).toEqual({
     placed: true,

@@ -1,8 +1,15 @@
+import { dirname } from "node:path/posix";
 import { z } from "zod";
 import { type Downloaded, downloaded, type Listed } from "#facts/downloads.ts";
+import { ownedItems } from "#facts/owners.ts";
+import {
+  type GenerationPlaces,
+  type Generations,
+  generationsBeside,
+  removeGenerations,
+} from "#provider/contract/generations.ts";
 import { type Change, defineResource, type Path } from "#provider/contract/resource.ts";
-import { long, run, type Step, stopLong } from "#provider/contract/step.ts";
-import { sh } from "#transport/command.ts";
+import { long } from "#provider/contract/step.ts";
 import {
   archiveFile,
   DOWNLOADS,
@@ -106,8 +113,7 @@ type Seen = Partial<Want> & { readonly content?: Readonly<Record<string, Differe
 interface Status {
   /** Whether the folder is there, and not only what was begun. */
   readonly placed: boolean;
-  /** Folder name → bytes on disk, and whether some resource is its owner. */
-  readonly otherGenerations: Readonly<Record<string, { readonly bytes: number; readonly used: boolean }>>;
+  readonly otherGenerations: Generations;
 }
 
 const item = (it: { directory: string; name: string }, generation: string) =>
@@ -188,19 +194,19 @@ export const download = defineResource({
       : [{ name: item({ directory, name }, sha256.slice(0, 12)), path: ["sha256"], shared: true }],
 
   async observe(host, want) {
-    const seen = await host.ask(
-      downloaded({
-        folder: downloadFolder(want),
-        record: recordFile(want),
-        unfinished: [stagingFolder(want), archiveFile(want)],
-        items: item(want, ""),
-      }),
-    );
+    const [seen, owned] = await Promise.all([
+      host.ask(
+        downloaded({
+          folder: downloadFolder(want),
+          record: recordFile(want),
+          unfinished: [stagingFolder(want), archiveFile(want)],
+        }),
+      ),
+      host.ask(ownedItems(item(want, ""))),
+    ]);
     const status = {
       placed: seen.present,
-      otherGenerations: Object.fromEntries(
-        [...seen.others].map(([name, bytes]) => [name, { bytes, used: seen.owned.has(item(want, name)) }]),
-      ),
+      otherGenerations: generationsBeside(seen.others, owned, (generation) => item(want, generation)),
     };
     if (seen.present) return { config: seenConfig(want, seen), status };
     // What was begun, or kept for a repair, is ours to take away.
@@ -231,7 +237,10 @@ export const download = defineResource({
   },
 
   *remove({ status }, { last }) {
-    if (last) yield* removal(last, status as unknown as Status);
+    if (!last) return;
+    const { placed, otherGenerations } = status as unknown as Status;
+    const generation = last.sha256.slice(0, 12);
+    yield* removeGenerations({ generation, placed, others: otherGenerations }, placesOf(last));
   },
 });
 
@@ -242,24 +251,13 @@ const change = (path: Path, want: unknown, have: unknown): Change => ({
   have,
 });
 
-/** Another generation in use makes this one the previous, which stays; older ones go. Otherwise all of it goes. */
-function* removal(it: Want, { placed, otherGenerations }: Status): Generator<Step> {
-  const others = Object.entries(otherGenerations);
-  const replaced = others.some(([, { used }]) => used);
-  const unused = others.filter(([, { used }]) => !used).map(([name]) => name);
-  const generations = [...unused, ...(replaced && placed ? [] : [it.sha256.slice(0, 12)])];
-  if (!replaced) yield stopLong(workName(it));
-  if (generations.length === 0) return;
-  const doomed = generations.flatMap((name) => {
-    const at = { ...it, sha256: name };
-    return [downloadFolder(at), recordFile(at), archiveFile(at), stagingFolder(at)];
-  });
-  const folders = [downloadFolder, recordFile, archiveFile, stagingFolder].map((place) =>
-    place(it).replace(/\/[^/]+$/, ""),
-  );
-  yield run(
-    sh`rm -rf -- ${doomed}
-for d in ${folders}; do rmdir -p --ignore-fail-on-non-empty -- "$d" 2>/dev/null; done; true`,
-    { title: `remove ${generations.map((name) => `${nameFolder(it)}/${name}`).join(", ")}` },
-  );
+/** Where the generations of a name lie. */
+function placesOf(it: Want): GenerationPlaces {
+  const kinds = [downloadFolder, recordFile, archiveFile, stagingFolder];
+  return {
+    work: workName(it),
+    pathsOf: (generation) => kinds.map((place) => place({ ...it, sha256: generation })),
+    parents: kinds.map((place) => dirname(place(it))),
+    title: (generations) => generations.map((generation) => `${nameFolder(it)}/${generation}`).join(", "),
+  };
 }

@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { dirname } from "node:path/posix";
 import { z } from "zod";
 import { contents, type Entry, entries } from "#facts/files.ts";
+import { keepAside, putBack } from "#provider/contract/linux-steps.ts";
 import { defineResource, type Json } from "#provider/contract/resource.ts";
-import { keepAside, putBack, remove, run, type Step, write } from "#provider/contract/step.ts";
+import { remove, run, type Step, write } from "#provider/contract/step.ts";
 import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Host } from "#transport/host.ts";
 

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type StampedFile, type StampedPlaces, stampedFiles } from "#facts/model-files.ts";
+import { longUnits, stopLong } from "#provider/contract/linux-steps.ts";
 import { defineResource } from "#provider/contract/resource.ts";
-import { long, longUnits, run, type Step, stopLong } from "#provider/contract/step.ts";
+import { long, run, type Step } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 import { modelScript, type Wanted } from "./fetch.ts";
 import { MODELS, modelFile, modelFolder, partialFolder, stampsFolder } from "./places.ts";

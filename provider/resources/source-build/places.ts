@@ -36,11 +36,12 @@ export const recordFile = (build: BuildPlace): string => place(build, ".built/")
 /** Where it is compiled; gone once it is built. */
 export const treeFolder = (build: BuildPlace): string => place(build, ".tree/");
 
-/** All that belongs to some generations of a build, and the folders that are empty then. */
-export function traces(build: BuildPlace, generations: readonly string[]) {
-  const kinds = ["", ".built/", ".tree/"];
-  return {
-    paths: kinds.flatMap((kind) => generations.map((generation) => place(build, kind, generation))),
-    parents: kinds.map((kind) => parent(build, kind)),
-  };
-}
+const kinds = ["", ".built/", ".tree/"];
+
+/** All that belongs to one generation of a build. */
+export const tracesOf = (build: BuildPlace, generation: string): readonly string[] =>
+  kinds.map((kind) => place(build, kind, generation));
+
+/** Folders that hold the generations and what belongs to them. */
+export const parentFolders = (build: BuildPlace): readonly string[] =>
+  kinds.map((kind) => parent(build, kind));

@@ -1,5 +1,10 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { downloaded } from "#facts/downloads.ts";
+import { ownedItems } from "#facts/owners.ts";
 import { differ } from "#provider/adapter/differ.ts";
 import type { Observation } from "#provider/contract/resource.ts";
 import { type LongStep, type Step, shown } from "#provider/contract/step.ts";
@@ -15,14 +20,17 @@ const context = { last: want, before: () => undefined };
 const generation = generationOf(want);
 
 const observe = (...lines: string[]) => {
-  const question = downloaded({
+  const { command } = downloaded({
     folder: buildFolder(want),
     record: recordFile(want),
     unfinished: [treeFolder(want)],
-    items: `build ${BUILDS}/llama.cpp/`,
   });
-  const answer = lines.map((line) => `${line}\n`).join("");
-  return sourceBuild.observe(fakeHost({ [keyOf(question.command)]: answer }), want, want);
+  const owned = lines.filter((line) => line.startsWith("{"));
+  const host = fakeHost({
+    [keyOf(command)]: lines.filter((line) => !owned.includes(line)).join("\n"),
+    [keyOf(ownedItems(`build ${BUILDS}/llama.cpp/`).command)]: owned.join("\n"),
+  });
+  return sourceBuild.observe(host, want, want);
 };
 const here = ["present", "record\tbuilt", "unfinished\t0", `generation\t${generation}\t14`];
 const steps = (all: Iterable<Step>) => [...all];
@@ -30,12 +38,12 @@ const changes = (seen: Observation<typeof want> | undefined) =>
   compare(sourceBuild, want, seen?.config).map(({ path, have }) => `${pathText(path)}: ${have}`);
 
 test("what was built is in sync; other builds are shown, not compared", async () => {
-  const owner = `owner\t{"item":"build ${BUILDS}/llama.cpp/old","owners":[]}`;
+  const owner = `{"item":"build ${BUILDS}/llama.cpp/old","owners":[]}`;
   const seen = await observe(...here, "generation\told\t12", "generation\tolder\t9", owner);
   expect(changes(seen)).toEqual([]);
   expect(seen?.status).toEqual({
     placed: true,
-    otherBuilds: { old: { bytes: 12, used: true }, older: { bytes: 9, used: false } },
+    otherGenerations: { old: { bytes: 12, used: true }, older: { bytes: 9, used: false } },
   });
 });
 
@@ -87,12 +95,25 @@ test.each([
   expect(sourceBuild.deleteBeforeReplace).toBe(false);
 });
 
-test("every flag reaches cmake as one word", () => {
-  const flagged = { ...want, cmake: ["-DCMAKE_CUDA_ARCHITECTURES=86;89", "-DNAME=it's"] };
-  const [step] = steps(sourceBuild.apply(flagged, undefined, context));
-  expect(keyOf((step as LongStep).script)).toContain(
-    String.raw`'-DCMAKE_CUDA_ARCHITECTURES=86;89' '-DNAME=it'\''s' || fail`,
-  );
+test("every flag reaches cmake as one word, and every target", () => {
+  const folder = mkdtempSync(join(tmpdir(), "build-"));
+  try {
+    const cmake = join(folder, "cmake");
+    writeFileSync(cmake, `#!/bin/sh\nprintf '%s\\n' "$@"\n`, { mode: 0o755 });
+    writeFileSync(join(folder, "CMakeLists.txt"), "");
+    const cmakeFlags = ["-DCMAKE_CUDA_ARCHITECTURES=86;89", "-DNAME=it's", "-DTWO=a b"];
+    const build = { ...want, source: folder, cmake: cmakeFlags, path: [folder], directory: folder };
+    const [step] = steps(sourceBuild.apply(build, undefined, context));
+    const { stdout, stderr } = spawnSync("sh", ["-c", keyOf((step as LongStep).script)], {
+      encoding: "utf8",
+    });
+    const words = stdout.split("\n");
+    for (const flag of cmakeFlags) expect(words).toContain(flag);
+    expect(words.slice(words.indexOf("--target"))).toEqual(["--target", "server", "rpc", ""]);
+    expect(stderr).toBe("the target server was built, but no program of that name came of it\n");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.each<[string, Record<string, { used: boolean }>, string[], string[]]>([
@@ -103,8 +124,10 @@ test.each<[string, Record<string, { used: boolean }>, string[], string[]]>([
     ["old"],
     [generation, "new"],
   ],
-])("a build that leaves: %s", (_what, otherBuilds, gone, stay) => {
-  const removed = steps(sourceBuild.remove({ config: want, status: { placed: true, otherBuilds } }, context));
+])("a build that leaves: %s", (_what, otherGenerations, gone, stay) => {
+  const removed = steps(
+    sourceBuild.remove({ config: want, status: { placed: true, otherGenerations } }, context),
+  );
   const text = removed.map((step) => (step.kind === "run" ? keyOf(step.command) : "")).join("\n");
   for (const name of gone) expect(text).toContain(`${BUILDS}/llama.cpp/${name}`);
   for (const name of stay) expect(text).not.toContain(`${BUILDS}/llama.cpp/${name}`);

@@ -1,16 +1,18 @@
 import { z } from "zod";
 import { type Downloaded, downloaded } from "#facts/downloads.ts";
+import { ownedItems } from "#facts/owners.ts";
+import { type Generations, generationsBeside, removeGenerations } from "#provider/contract/generations.ts";
 import { type Change, defineResource } from "#provider/contract/resource.ts";
-import { long, run, stopLong } from "#provider/contract/step.ts";
-import { sh } from "#transport/command.ts";
+import { long } from "#provider/contract/step.ts";
 import { buildScript } from "./build.ts";
 import {
   BUILDS,
   type BuildPlace,
   buildFolder,
   generationOf,
+  parentFolders,
   recordFile,
-  traces,
+  tracesOf,
   treeFolder,
 } from "./places.ts";
 
@@ -63,8 +65,7 @@ function contentOf({ record, differences }: Downloaded): Readonly<Record<string,
 interface Status {
   /** Whether the folder is there, and not only what was begun. */
   readonly placed: boolean;
-  /** Generation → bytes on disk, and whether some resource is its owner. */
-  readonly otherBuilds: Readonly<Record<string, { readonly bytes: number; readonly used: boolean }>>;
+  readonly otherGenerations: Generations;
 }
 
 const itemOf = ({ name, directory = BUILDS }: Pick<BuildPlace, "name" | "directory">, generation: string) =>
@@ -94,18 +95,20 @@ export const sourceBuild = defineResource({
   },
 
   async observe(host, want) {
-    const seen = await host.ask(
-      downloaded({
-        folder: buildFolder(want),
-        record: recordFile(want),
-        unfinished: [treeFolder(want)],
-        items: itemOf(want, ""),
-      }),
-    );
-    const others = [...seen.others].map(([generation, bytes]) => {
-      return [generation, { bytes, used: seen.owned.has(itemOf(want, generation)) }] as const;
-    });
-    const status = { placed: seen.present, otherBuilds: Object.fromEntries(others) };
+    const [seen, owned] = await Promise.all([
+      host.ask(
+        downloaded({
+          folder: buildFolder(want),
+          record: recordFile(want),
+          unfinished: [treeFolder(want)],
+        }),
+      ),
+      host.ask(ownedItems(itemOf(want, ""))),
+    ]);
+    const status = {
+      placed: seen.present,
+      otherGenerations: generationsBeside(seen.others, owned, (generation) => itemOf(want, generation)),
+    };
     // What was begun is ours to take away.
     if (!seen.present && seen.unfinished === 0) return undefined;
     const content = seen.present ? contentOf(seen) : { ".": "not built to the end" };
@@ -137,20 +140,16 @@ export const sourceBuild = defineResource({
 
   *remove({ status }, { last }) {
     if (!last) return;
-    const { placed, otherBuilds } = status as unknown as Status;
-    const others = Object.entries(otherBuilds);
-    // Another build in use makes this one the previous, which stays; older ones go. Otherwise all of it goes.
-    const replaced = others.some(([, { used }]) => used);
-    const unused = others.filter(([, { used }]) => !used).map(([generation]) => generation);
-    const gone = [...unused, ...(replaced && placed ? [] : [generationOf(last)])];
-    if (!replaced) yield stopLong(workName(last));
-    if (gone.length === 0) return;
-    const { paths, parents } = traces(last, gone);
-    yield run(
-      sh`rm -rf -- ${paths}
-for d in ${parents}; do rmdir -p --ignore-fail-on-non-empty -- "$d" 2>/dev/null; done; true`,
+    const { placed, otherGenerations } = status as unknown as Status;
+    const generation = generationOf(last);
+    yield* removeGenerations(
+      { generation, placed, others: otherGenerations },
       {
-        title: `remove ${gone.length === 1 ? "the build" : "the builds"} ${gone.join(", ")} of ${last.name}`,
+        work: workName(last),
+        pathsOf: (generation) => tracesOf(last, generation),
+        parents: parentFolders(last),
+        title: (gone) =>
+          `${gone.length === 1 ? "the build" : "the builds"} ${gone.join(", ")} of ${last.name}`,
       },
     );
   },

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
+import { keepAside, putBack } from "#provider/contract/linux-steps.ts";
 import type { Context, Observation } from "#provider/contract/resource.ts";
-import { remove as deleted, keepAside, putBack, run, type Step, write } from "#provider/contract/step.ts";
+import { remove as deleted, run, type Step, write } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 import type { Want } from "./inputs.ts";
 import { explain, waitUntilReady } from "./readiness.ts";

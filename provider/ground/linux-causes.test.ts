@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { keyOf } from "#transport/command.ts";
 import type { Host } from "#transport/host.ts";
-import { causeOf } from "./causes.ts";
+import { causeOf } from "./linux-causes.ts";
 
 const recorded = readFileSync(
   new URL("../../facts/fixtures/file-systems.debian12.txt", import.meta.url),

@@ -2,12 +2,7 @@ import { type FileSystem, fileSystems } from "#facts/file-systems.ts";
 import { libc } from "#facts/libc.ts";
 import { osRelease } from "#facts/os-release.ts";
 import type { Host } from "#transport/host.ts";
-
-/** What a failure of some step comes from, and its cure. */
-interface Cause {
-  readonly found: readonly string[];
-  readonly hint: string;
-}
+import type { Cause } from "./ground.ts";
 
 /** Where steps write beside the path that an error names. */
 const usual = [
@@ -97,8 +92,9 @@ async function loaderCause(text: string, host: Host): Promise<Cause | undefined>
 }
 
 /**
- * Looks at the machine for what the words of a failure point to: a file system that is read-only or full, a program that was
- * built for another system. `undefined` where they point to nothing of the kind, or where it is not so.
+ * Looks at the machine for what the words of a failure point to: a file system that is read-only or full, a
+ * program that was built for another system. `undefined` where they point to nothing of the kind, or where it
+ * is not so.
  *
  * @param path the path that the step is about, if it is about one
  */

@@ -1,0 +1,39 @@
+import { createHash } from "node:crypto";
+import { dirname } from "node:path/posix";
+import { ownersFolder } from "#facts/owners.ts";
+import { sh } from "#transport/command.ts";
+import { type RunStep, run } from "./step.ts";
+
+// Steps that several resources of Linux hosts take.
+
+/** Pattern for the units of all long steps of that name, whatever their inputs: the hash is 12 digits. */
+export const longUnits = (name: string): string => `gpu-hosts-${name}-${"[0-9a-f]".repeat(12)}`;
+
+/** Stops the work of long steps of that name, as of a download whose resource goes. */
+export const stopLong = (name: string): RunStep =>
+  run(sh`systemctl stop ${`${longUnits(name)}.service`}`, { title: `stop ${name}, if it still runs` });
+
+const copyOf = (path: string) =>
+  `${ownersFolder}/files/${createHash("sha256").update(path).digest("hex").slice(0, 32)}`;
+
+/**
+ * Keeps a file of somebody else's aside, with mode, owner and times, before it is replaced. The first copy
+ * stays.
+ */
+export function keepAside(path: string): RunStep {
+  const copy = copyOf(path);
+  return run(
+    sh`umask 077; [ -e ${copy} ] || [ ! -f ${path} ] || {
+  mkdir -p ${dirname(copy)} && cp -a -- ${path} ${`${copy}.new`} && mv -- ${`${copy}.new`} ${copy}; }`,
+    { title: `keep ${path} as it was` },
+  );
+}
+
+/** Puts back what {@link keepAside} kept; without a copy it does nothing. */
+export function putBack(path: string): RunStep {
+  const copy = copyOf(path);
+  return run(
+    sh`[ ! -e ${copy} ] || { cp -a -- ${copy} ${`${path}.gpu-hosts-new`} && mv -T -- ${`${path}.gpu-hosts-new`} ${path} && rm -f -- ${copy}; }`,
+    { title: `put ${path} back as it was` },
+  );
+}
