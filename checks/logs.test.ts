@@ -28,8 +28,8 @@ const exported = {
 
 test("a service's units on all its machines", () => {
   expect(unitsOf(exported, "big")).toEqual([
-    { host: "alpha", units: ["llama-server-big.service"] },
-    { host: "beta", units: ["llama-rpc-big.service", "llama-member-big.socket"] },
+    { host: "alpha", on: "linux", units: ["llama-server-big.service"] },
+    { host: "beta", on: "linux", units: ["llama-rpc-big.service", "llama-member-big.socket"] },
   ]);
 });
 

@@ -13,9 +13,10 @@ const plannedResource = z.looseObject({
     .array(
       z.looseObject({
         path: z.string(),
-        kind: z.enum(["add", "delete", "update"]),
+        kind: z.enum(["add", "delete", "update", "finding"]),
         want: z.unknown().optional(),
         have: z.unknown().optional(),
+        text: z.string().optional(),
       }),
     )
     .default([]),

@@ -81,7 +81,7 @@ export const askHttp = (probe: CompletionProbe | HttpProbe): Fact<Verdict> => ({
 });
 
 // One look of a wait step is ended after 60 s.
-const WAIT_SECONDS = 50;
+const waitSeconds = 50;
 
 /**
  * The same question for a `wait` step: exit 0 ready, 75 not yet, 1 it will not be. Last line: what was seen; while nobody
@@ -90,7 +90,7 @@ const WAIT_SECONDS = 50;
 export function waitHttp(probe: CompletionProbe | HttpProbe): ShellCommand {
   const good = probe.kind === "http" ? String(probe.status) : "200";
   const proof = probe.kind === "http" ? "" : '"choices"';
-  return sh`${curlInto(request(probe, WAIT_SECONDS))}
+  return sh`${curlInto(request(probe, waitSeconds))}
 message=$(printf '%s' "$body" | sed -n 's/.*"message" *: *"\\([^"]*\\)".*/\\1/p' | head -n 1)
 said=$(printf '%s' "\${message:-$body}" | tr '\\n' ' ' | cut -c 1-200)
 case $code in

@@ -114,7 +114,7 @@ function assess(subject: Subject, seen: Observation<Config> | undefined, owners:
   const dropped = droppedItems(subject);
   const kept = dropped.filter((item) => !onlyOwner(item, owners, claimant));
   const have = restrict(definition, seen, kept);
-  const changes = settled(definition, compare(definition, want, have?.config), owners, dropped);
+  const changes = settled(definition, compare(want, have), owners, dropped);
   return { have, owners, dropped, changes, context: contextOf(owners, last) };
 }
 
@@ -175,8 +175,11 @@ function refuseStrange(items: readonly Item[], owners: Owners, me: Self): void {
 
 const found =
   (have: Observation<Config> | undefined) =>
-  (item: Item): Json =>
-    (valueAt(have?.config, item.path) as Json | undefined) ?? null;
+  (item: Item): Json => {
+    const original = have?.originals?.[item.name];
+    const value = original === undefined ? valueAt(have?.config, item.path) : original;
+    return (value as Json | undefined) ?? null;
+  };
 
 const adoptable = (subject: Subject, { have, owners }: Situation): readonly Item[] =>
   itemsOf(subject.definition, subject.want).filter(
@@ -206,9 +209,11 @@ const firstRound = (steps: readonly Step[]): readonly Step[] => {
 
 function list(changes: readonly Change[], mask: (text: string) => string): string {
   return changes
-    .map(({ path, kind, want, have }) => {
+    .map(({ path, kind, want, have, text: finding }) => {
+      const what = pathText(path) || "all of it";
+      if (finding !== undefined) return `  ${what}: ${mask(finding)}`;
       const text = (value: unknown) => mask(JSON.stringify(value) ?? "absent").slice(0, 200);
-      return `  ${pathText(path) || "all of it"} (${kind}): wanted ${text(want)}, is ${text(have)}`;
+      return `  ${what} (${kind}): wanted ${text(want)}, is ${text(have)}`;
     })
     .join("\n");
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type Downloaded, downloaded } from "#facts/downloads.ts";
-import { type Change, defineResource } from "#provider/contract/resource.ts";
+import { defineResource, type Finding, type Observation } from "#provider/contract/resource.ts";
 import { long, run, stopLong } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 import { buildScript } from "./build.ts";
@@ -41,31 +41,30 @@ const inputs = z.strictObject({
 
 type Want = z.output<typeof inputs>;
 
-/** What is seen beside the inputs: entries of the build's folder that are not as they were built. */
-type Seen = Partial<Want> & { readonly content?: Readonly<Record<string, string>> };
-
 /** What a partial configuration, as an observation may be, says of its place. */
 const placeOf = ({ name, source, targets, ...rest }: Partial<Want>): BuildPlace | undefined =>
   name === undefined || source === undefined || targets === undefined
     ? undefined
     : { ...rest, name, source, targets };
 
-/** Entries that are not as they were built, in few words. */
-function contentOf({ record, differences }: Downloaded): Readonly<Record<string, string>> {
-  if (record === undefined) return { ".": "not built by gpu-hosts" };
-  const words = [...differences].map(([path, { then, now }]) => {
-    return [path, then && now ? "changed after it was built" : now ? "put there by hand" : "missing"];
-  });
-  return Object.fromEntries(words);
+const at = (path: string, text: string): Finding => ({ path: ["content", path], text });
+
+/** Entries that are not as they were built. */
+function contentFindings({ present, record, differences }: Downloaded): readonly Finding[] {
+  if (!present) return [at(".", "was not built to the end")];
+  if (record === undefined) return [at(".", "was not built by gpu-hosts")];
+  return [...differences].map(([path, { then, now }]) =>
+    at(path, then && now ? "was changed after it was built" : now ? "was put there by hand" : "is missing"),
+  );
 }
 
 /** What is shown beside the configuration. */
-interface Status {
+type BuildStatus = {
   /** Whether the folder is there, and not only what was begun. */
   readonly placed: boolean;
   /** Generation → bytes on disk, and whether some resource is its owner. */
   readonly otherBuilds: Readonly<Record<string, { readonly bytes: number; readonly used: boolean }>>;
-}
+};
 
 const itemOf = ({ name, directory = BUILDS }: Pick<BuildPlace, "name" | "directory">, generation: string) =>
   `build ${directory}/${name}/${generation}`;
@@ -93,7 +92,7 @@ export const sourceBuild = defineResource({
     return place ? [{ name: itemOf(place, generationOf(place)), path: ["targets"], shared: true }] : [];
   },
 
-  async observe(host, want) {
+  async observe(host, want): Promise<Observation<Want, BuildStatus> | undefined> {
     const seen = await host.ask(
       downloaded({
         folder: buildFolder(want),
@@ -108,21 +107,7 @@ export const sourceBuild = defineResource({
     const status = { placed: seen.present, otherBuilds: Object.fromEntries(others) };
     // What was begun is ours to take away.
     if (!seen.present && seen.unfinished === 0) return undefined;
-    const content = seen.present ? contentOf(seen) : { ".": "not built to the end" };
-    const config: Seen = { ...want, ...(Object.keys(content).length > 0 ? { content } : {}) };
-    return { config, status };
-  },
-
-  diff(want, { content = {}, ...have }: Seen) {
-    const keys = [...new Set([...Object.keys(want), ...Object.keys(have)])] as (keyof Want)[];
-    return [
-      ...keys
-        .filter((key) => JSON.stringify(want[key]) !== JSON.stringify(have[key]))
-        .map((key): Change => ({ path: [key], kind: "update", want: want[key], have: have[key] })),
-      ...Object.entries(content).map(
-        ([path, seen]): Change => ({ path: ["content", path], kind: "update", want: "as built", have: seen }),
-      ),
-    ];
+    return { config: want, findings: contentFindings(seen), status };
   },
 
   *apply(want) {
@@ -136,8 +121,8 @@ export const sourceBuild = defineResource({
   },
 
   *remove({ status }, { last }) {
-    if (!last) return;
-    const { placed, otherBuilds } = status as unknown as Status;
+    if (!last || !status) return;
+    const { placed, otherBuilds } = status;
     const others = Object.entries(otherBuilds);
     // Another build in use makes this one the previous, which stays; older ones go. Otherwise all of it goes.
     const replaced = others.some(([, { used }]) => used);
