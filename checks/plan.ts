@@ -46,7 +46,7 @@ interface EngineStep {
 }
 
 /** The provider's plan and the engine's deletions together. */
-export function planned(lines: string, steps: readonly EngineStep[]): readonly PlannedResource[] {
+export function readPlan(lines: string, steps: readonly EngineStep[]): readonly PlannedResource[] {
   const deletions = steps
     .filter(({ op, host }) => op === "delete" && host !== undefined)
     .map(({ urn, host }) => {

@@ -13,6 +13,7 @@ export interface DetailedChange {
   readonly isOutput?: boolean;
 }
 
+/** A resource as the state has it. */
 export interface Olds {
   readonly host: string;
   /** Old inputs: what was declared, or after a refresh what was seen. */

@@ -2,6 +2,7 @@ import { HostError } from "#transport/errors.ts";
 import type { Machine } from "#transport/host.ts";
 import type { ResourceName } from "./state.ts";
 
+/** Text of whatever was thrown. */
 export const errorMessage = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);
 

@@ -13,6 +13,7 @@ export interface ResourceName {
   readonly name: string;
 }
 
+/** A resource as it goes into the state; secrets wrapped. */
 export interface State {
   readonly id: string;
   readonly inputs: unknown;

@@ -38,16 +38,16 @@ export function takeoverText({ host, adopted, changes, secretPaths, mask }: Take
   const changing = items.filter((item) => item.changes.length > 0);
   const lines = changing
     .slice(0, itemLines)
-    .map((item) => `${item.name}: ${some(item.changes, changesPerItem)}`);
+    .map((item) => `${item.name}: ${listSome(item.changes, changesPerItem)}`);
   const more = changing.length - lines.length;
   if (more > 0) lines.push(`and ${more} more that change; \`npm run plan\` has them all`);
   const kept = items.filter((item) => item.changes.length === 0).map(({ name }) => name);
-  if (kept.length > 0) lines.push(`as wanted already: ${some(kept, itemLines)}`);
+  if (kept.length > 0) lines.push(`as wanted already: ${listSome(kept, itemLines)}`);
   const end = changing.length > 0 ? "; what changes is put back when it leaves the stack" : "";
   return [`takes over what is on ${host}${end}:`, ...lines.map((line) => `  ${line}`)].join("\n");
 }
 
-function some(texts: readonly string[], most: number): string {
+function listSome(texts: readonly string[], most: number): string {
   const rest = texts.length - most;
   return [...texts.slice(0, most), ...(rest > 0 ? [`${rest} more`] : [])].join(", ");
 }

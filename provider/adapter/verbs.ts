@@ -181,6 +181,7 @@ async function bringAbout(
   }
 }
 
+/** Brings a new resource about, or tells what that would do. */
 export async function create(
   runtime: Runtime,
   urn: string,
@@ -193,6 +194,7 @@ export async function create(
   return { id: "", inputs: news, properties: news };
 }
 
+/** Brings a resource of the state about anew, or tells what that would do. */
 export async function update(
   runtime: Runtime,
   urn: string,

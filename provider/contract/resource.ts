@@ -4,6 +4,7 @@ import type { Probe } from "#facts/probes/probe.ts";
 import type { Host, System } from "#transport/host.ts";
 import type { Step } from "./step.ts";
 
+/** What a state file or a record on a host can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** Where something stands in a configuration: `["files", "/etc/x", "mode"]`. */
