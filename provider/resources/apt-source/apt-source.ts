@@ -66,26 +66,26 @@ const readable = { mode: "0644", owner: "root:root" };
 const isStanza = (found: Original): found is Original & Stanza => found.uris !== undefined;
 
 /** A file as far as our inputs have words for it, and whether that is all it says. */
-interface Read<T> {
-  readonly said: T;
+interface ParsedFile<T> {
+  readonly parsed: T;
   readonly rendered: string;
   readonly text: string;
 }
 
-function readSources(text: string, name: string): Read<Partial<Stanza>> {
-  if (text === "") return { said: {}, rendered: "", text };
-  const said = parseSources(text);
-  return { said, rendered: renderSources(said, keyPath(name)), text };
+function readSources(text: string, name: string): ParsedFile<Partial<Stanza>> {
+  if (text === "") return { parsed: {}, rendered: "", text };
+  const parsed = parseSources(text);
+  return { parsed, rendered: renderSources(parsed, keyPath(name)), text };
 }
 
-function readPin(text: string, uris: readonly string[]): Read<Pick<Partial<Want>, "pin">> {
-  if (text === "") return { said: {}, rendered: "", text };
+function readPin(text: string, uris: readonly string[]): ParsedFile<Pick<Partial<Want>, "pin">> {
+  if (text === "") return { parsed: {}, rendered: "", text };
   const pin = parsePin(text);
-  return { said: { pin }, rendered: renderPin(pin, uris), text };
+  return { parsed: { pin }, rendered: renderPin(pin, uris), text };
 }
 
 /** What a file says beside what our inputs have words for: the first lines of it. */
-function saysMore(key: string, path: string, { rendered, text }: Read<unknown>): readonly Finding[] {
+function saysMore(key: string, path: string, { rendered, text }: ParsedFile<unknown>): readonly Finding[] {
   if (rendered === text) return [];
   const ours = new Set(rendered.split("\n"));
   const others = text.split("\n").filter((line) => line.trim() !== "" && !ours.has(line));
@@ -153,9 +153,9 @@ export const aptSource = defineResource({
     const pin = readPin(preference, want.uris);
     const config = {
       name,
-      ...source.said,
+      ...source.parsed,
       ...(key === "" ? {} : { key: key === renderKey(want.key) ? want.key : key }),
-      ...pin.said,
+      ...pin.parsed,
     };
     const [more, morePin] = [
       saysMore("sources", sourcesPath(name), source),
