@@ -124,17 +124,23 @@ function entryText(it: Listed, other: Listed | undefined): string {
 /** More than that is one line: somebody swept through the folder. */
 const shownEntries = 20;
 
-const at = (file: string, text: string): Finding => ({ path: ["content", file], text });
+const entryFinding = (file: string, text: string): Finding => ({ path: ["content", file], text });
 
 /** Entries that are not as they were put there, by their path in the folder. */
 function contentFindings(differences: Downloaded["differences"]): readonly Finding[] {
   const all = [...differences].map(([path, { then, now }]) => {
-    if (!now) return at(path, `is missing; it was a ${entryText(then as Listed, now)}`);
-    if (!then) return at(path, `was not put there by us: ${entryText(now, then)}`);
-    return at(path, `was changed: ${entryText(now, then)}; it was put there with ${entryText(then, now)}`);
+    if (!now) return entryFinding(path, `is missing; it was a ${entryText(then as Listed, now)}`);
+    if (!then) return entryFinding(path, `was not put there by us: ${entryText(now, then)}`);
+    return entryFinding(
+      path,
+      `was changed: ${entryText(now, then)}; it was put there with ${entryText(then, now)}`,
+    );
   });
   const more = all.length - shownEntries;
-  return [...all.slice(0, shownEntries), ...(more > 0 ? [at("…", `${more} more entries differ`)] : [])];
+  return [
+    ...all.slice(0, shownEntries),
+    ...(more > 0 ? [entryFinding("…", `${more} more entries differ`)] : []),
+  ];
 }
 
 /** The wants as the folder shows them. What is not visible on a host, such as addresses, is as wanted. */
@@ -188,9 +194,10 @@ export const download = defineResource({
     };
     // What was begun, or kept for a repair, is ours to take away.
     if (!seen.present && seen.unfinished === 0) return undefined;
-    if (!seen.present) return { config: want, findings: [at(".", "the folder is missing")], status };
+    if (!seen.present)
+      return { config: want, findings: [entryFinding(".", "the folder is missing")], status };
     // A folder that we did not make, or not to the end.
-    const unverified = [at(".", "was not verified when it was put there")];
+    const unverified = [entryFinding(".", "was not verified when it was put there")];
     if (seen.record === undefined) return { config: want, findings: unverified, status };
     return { config: seenConfig(want, seen.record), findings: contentFindings(seen.differences), status };
   },

@@ -47,14 +47,17 @@ const placeOf = ({ name, source, targets, ...rest }: Partial<Want>): BuildPlace 
     ? undefined
     : { ...rest, name, source, targets };
 
-const at = (path: string, text: string): Finding => ({ path: ["content", path], text });
+const entryFinding = (path: string, text: string): Finding => ({ path: ["content", path], text });
 
 /** Entries that are not as they were built. */
 function contentFindings({ present, record, differences }: Downloaded): readonly Finding[] {
-  if (!present) return [at(".", "was not built to the end")];
-  if (record === undefined) return [at(".", "was not built by gpu-hosts")];
+  if (!present) return [entryFinding(".", "was not built to the end")];
+  if (record === undefined) return [entryFinding(".", "was not built by gpu-hosts")];
   return [...differences].map(([path, { then, now }]) =>
-    at(path, then && now ? "was changed after it was built" : now ? "was put there by hand" : "is missing"),
+    entryFinding(
+      path,
+      then && now ? "was changed after it was built" : now ? "was put there by hand" : "is missing",
+    ),
   );
 }
 
