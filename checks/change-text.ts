@@ -14,7 +14,7 @@ export function showChanges(
 ): readonly ShownChange[] {
   return changes.map(({ path, kind, want, have, text }) => {
     const secret = touchesSecret(path, secretPaths);
-    const shown = (value: unknown) => (secret ? "[secret]" : masked(value, mask));
+    const shown = (value: unknown) => (secret ? "[secret]" : maskValue(value, mask));
     return {
       path: pathText(path),
       kind,
@@ -25,11 +25,11 @@ export function showChanges(
   });
 }
 
-function masked(value: unknown, mask: (text: string) => string): unknown {
+function maskValue(value: unknown, mask: (text: string) => string): unknown {
   if (typeof value === "string") return mask(value);
-  if (Array.isArray(value)) return value.map((item) => masked(item, mask));
+  if (Array.isArray(value)) return value.map((item) => maskValue(item, mask));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner, mask)]));
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, maskValue(inner, mask)]));
 }
 
 /** One change in the operator's words; texts of several lines show the lines that differ. */
