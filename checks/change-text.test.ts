@@ -8,6 +8,11 @@ test.each([
   ],
   [{ path: "packages.curl", kind: "add", want: "any" }, 'packages.curl: missing, wanted "any"'],
   [{ path: "packages.vim", kind: "delete", have: "9.1" }, 'packages.vim: is there, not wanted: "9.1"'],
+  [
+    { path: "boot", kind: "finding", text: "the rules loaded at boot are others than wanted" },
+    "boot: the rules loaded at boot are others than wanted",
+  ],
+  [{ path: "", kind: "finding", text: "it is upside down" }, "it is upside down"],
   [{ path: "", kind: "add", want: {} }, "all of it: missing, wanted {}"],
 ] as const)("%o", (change, line) => {
   expect(changeLines(change)).toEqual([line]);

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { migrateInputs } from "#provider/adapter/migrate.ts";
 import { masker, unwrap } from "#provider/adapter/secrets.ts";
-import type { AnyDefinition, Path } from "#provider/contract/resource.ts";
+import type { AnyDefinition, Config, Path } from "#provider/contract/resource.ts";
 
 /** One `gpuhost` resource as the stack's state records it. */
 export interface Deployed {
@@ -80,6 +81,15 @@ export function deployedResources(
         initErrors: resource.initErrors ?? [],
       };
     });
+}
+
+/**
+ * The wants last performed in the shape of today's inputs; undefined if creation never got that far or this release does not
+ * know the type. Throws if a newer release wrote them.
+ */
+export function appliedWants({ definition, applied, outputs }: Deployed): Config | undefined {
+  if (definition === undefined || applied === undefined) return undefined;
+  return migrateInputs(definition, applied, Number(outputs.schemaVersion ?? definition.version));
 }
 
 /** Outputs of the stack itself, secrets in plain, and a mask for those secrets. */

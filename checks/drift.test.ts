@@ -5,6 +5,7 @@ import { fakeHost } from "#transport/fake.ts";
 import type { Machine, Reach } from "#transport/host.ts";
 import { deployedResources } from "./deployed.ts";
 import { drift } from "./drift.ts";
+import { asJson, asJunit, asMarkdown, asText } from "./report.ts";
 import { exitCode } from "./result.ts";
 
 const note = defineResource({
@@ -16,7 +17,10 @@ const note = defineResource({
   items: () => [],
   async observe(host, { path }) {
     const text = await host.readFile(path);
-    return text && { config: { path, text: text.toString() } };
+    if (!text) return undefined;
+    const crooked = (await host.readFile(`${path}.crooked`)) !== undefined;
+    const findings = crooked ? [{ path: ["frame"], text: "hangs crooked, says sk-wanted-1" }] : [];
+    return { config: { path, text: text.toString() }, findings };
   },
   apply: () => [],
   remove: () => [],
@@ -75,6 +79,28 @@ test("a change by hand is told with what is wanted and what is there", async () 
     },
   ]);
   expect(exit).toBe(2);
+});
+
+test("a finding is drift, told as its sentence in every form, secrets masked", async () => {
+  const { results, exit } = await look([state("rack1", "motd", secret("sk-wanted-1"))], {
+    rack1: reachable({ "/etc/motd": "sk-wanted-1", "/etc/motd.crooked": "" }),
+  });
+  expect(exit).toBe(2);
+  const sentence = "frame: hangs crooked, says [secret]";
+  expect(results).toMatchObject([
+    {
+      label: "drifted",
+      details: [sentence],
+      changes: [{ path: "frame", kind: "finding", text: "hangs crooked, says [secret]" }],
+    },
+  ]);
+  const report = { command: "drift", stack: "lab", results } as const;
+  for (const write of [asText, asJunit, asMarkdown]) expect(write(report)).toContain(sentence);
+  expect(JSON.parse(asJson(report)).results[0].changes[0]).toEqual({
+    path: "frame",
+    kind: "finding",
+    text: "hangs crooked, says [secret]",
+  });
 });
 
 test("it is compared with what was applied, so that a refresh does not launder a change", async () => {

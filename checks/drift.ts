@@ -1,17 +1,16 @@
 import type { Inventory } from "#inventory/inventory.ts";
-import { migrated } from "#provider/adapter/migrate.ts";
 import type { AnyDefinition, Config } from "#provider/contract/resource.ts";
 import { compare } from "#provider/converge/compare.ts";
 import { observe } from "#provider/converge/converge.ts";
 import { definitions } from "#provider/resources/index.ts";
-import type { Reach } from "#transport/host.ts";
+import type { Host, Reach } from "#transport/host.ts";
 import { changeLines, showChanges } from "./change-text.ts";
-import { type Deployed, deployedResources, nameOf } from "./deployed.ts";
-import { withHosts } from "./hosts.ts";
+import { appliedWants, type Deployed, deployedResources, nameOf } from "./deployed.ts";
+import { type ReachHost, withHosts } from "./hosts.ts";
 import type { Result, Verdict } from "./result.ts";
 
 /** What a resource was found to be: `unknown` is "could not look". */
-type Finding = Pick<Result, "details" | "changes"> & { readonly verdict: Verdict };
+type Look = Pick<Result, "details" | "changes"> & { readonly verdict: Verdict };
 
 const labels = { good: "in sync", bad: "drifted", unknown: "could not look" } as const;
 
@@ -44,12 +43,15 @@ export function stackDrift(
  */
 export function drift(
   deployed: readonly Deployed[],
-  reach: (host: string) => Promise<Reach>,
+  reach: ReachHost,
   onResult: (result: Result) => void = () => undefined,
 ): Promise<readonly Result[]> {
   return Promise.all(
     deployed.map(async (resource) => {
-      const { verdict, details, changes } = await finding(resource, await reach(resource.host));
+      const { verdict, details, changes } = await lookAt(
+        resource,
+        await reach(resource.host, resource.definition?.on),
+      );
       const { host, type, urn, mask } = resource;
       const unfinished = resource.initErrors.flatMap((text) =>
         `the last run left it unfinished: ${mask(text)}`.split("\n"),
@@ -69,34 +71,30 @@ export function drift(
   );
 }
 
-const unknown = (reason: string): Finding => ({ verdict: "unknown", details: reason.split("\n") });
+const unknown = (reason: string): Look => ({ verdict: "unknown", details: reason.split("\n") });
 
-async function finding(resource: Deployed, reached: Reach): Promise<Finding> {
-  const { definition, type, applied, mask } = resource;
+async function lookAt(resource: Deployed, reached: Reach): Promise<Look> {
+  const { definition, type, mask } = resource;
   if (definition === undefined) return unknown(`this release of gpu-hosts knows no resource type ${type}`);
   if (reached.state === "unreachable") return unknown(mask(reached.error.message));
   if (reached.state === "absent") return { verdict: "bad", details: [reached.reason] };
-  if (applied === undefined) {
-    return { verdict: "bad", details: ["it was never brought about to the end; the next `up` finishes it"] };
-  }
   try {
-    return await compared(resource, definition, applied, reached.host);
+    const want = appliedWants(resource);
+    if (want !== undefined) return await compareWithHost(resource, definition, want, reached.host);
+    return { verdict: "bad", details: ["it was never brought about to the end; the next `up` finishes it"] };
   } catch (error) {
     return unknown(mask((error as Error).message));
   }
 }
 
-type Reachable = Extract<Reach, { state: "reachable" }>["host"];
-
-async function compared(
-  { outputs, secretPaths, mask }: Deployed,
+async function compareWithHost(
+  { secretPaths, mask }: Deployed,
   definition: AnyDefinition,
-  applied: Config,
-  host: Reachable,
-): Promise<Finding> {
-  const want = migrated(definition, applied, Number(outputs.schemaVersion ?? definition.version));
+  want: Config,
+  host: Host,
+): Promise<Look> {
   const have = await observe(definition, host, want, want);
-  const changes = showChanges(compare(definition, want, have?.config), secretPaths, mask);
+  const changes = showChanges(compare(want, have), secretPaths, mask);
   if (changes.length === 0) return { verdict: "good", details: [] };
   if (have === undefined) return { verdict: "bad", details: ["nothing of it is there any more"], changes };
   return { verdict: "bad", details: changes.flatMap(changeLines), changes };

@@ -1,30 +1,34 @@
 import type { Inventory } from "#inventory/inventory.ts";
-import type { Host, Reach } from "#transport/host.ts";
+import type { Host, Reach, System } from "#transport/host.ts";
 import { openPool, type Pool } from "#transport/pool.ts";
 
 /** A host that is looked at should be there; one that is booting gets this long. */
-const WITHIN_SECONDS = 15;
+const withinSeconds = 15;
+
+/** What can be said of a host; @param on which of the hosts of that name. @default "linux" */
+export type ReachHost = (name: string, on?: System) => Promise<Reach>;
 
 /** Opens the inventory's hosts for `work` and closes them after it. A host is tried once, however often it is asked for. */
 export async function withHosts<T>(
   inventory: Inventory,
-  work: (reach: (host: string) => Promise<Reach>, pool: Pool) => Promise<T>,
+  work: (reach: ReachHost, pool: Pool) => Promise<T>,
 ): Promise<T> {
   const pool = openPool(inventory);
   const tried = new Map<string, Promise<Reach>>();
   try {
-    return await work((host) => {
-      const reach = tried.get(host) ?? reachHost(host);
-      tried.set(host, reach);
+    return await work((name, on = "linux") => {
+      const place = `${on} ${name}`;
+      const reach = tried.get(place) ?? reachHost(name, on);
+      tried.set(place, reach);
       return reach;
     }, pool);
   } finally {
     await pool.close();
   }
 
-  async function reachHost(host: string): Promise<Reach> {
+  async function reachHost(name: string, on: System): Promise<Reach> {
     try {
-      return await pool.reach(host, { withinSeconds: WITHIN_SECONDS });
+      return await pool.reach(name, { on, withinSeconds });
     } catch (error) {
       return { state: "unreachable", error: error as Error };
     }
@@ -32,7 +36,7 @@ export async function withHosts<T>(
 }
 
 /** A host that must be there; rejects with what keeps it. */
-export async function reachable(reach: (name: string) => Promise<Reach>, name: string): Promise<Host> {
+export async function reachable(reach: ReachHost, name: string): Promise<Host> {
   const reached = await reach(name);
   if (reached.state === "unreachable") throw reached.error;
   if (reached.state === "absent") throw new Error(reached.reason);

@@ -2,21 +2,26 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type JournalEntry, type JournalRange, journal } from "#facts/journal.ts";
 import type { Inventory } from "#inventory/inventory.ts";
 import { definitions } from "#provider/resources/index.ts";
+import type { System } from "#transport/host.ts";
 import { openPool } from "#transport/pool.ts";
-import { deployedResources, nameOf } from "./deployed.ts";
+import { appliedWants, type Deployed, deployedResources, nameOf } from "./deployed.ts";
 
 /** Units of one service on one machine. */
 export interface HostUnits {
   readonly host: string;
+  /** Which of the hosts of that name. */
+  readonly on: System;
   readonly units: readonly string[];
 }
 
-const unitType = "SystemdService";
+/** Units whose journal a deployed resource has; also of one that its first `up` did not finish. */
+const journalUnits = (resource: Deployed): readonly string[] =>
+  resource.definition?.journalUnits?.(appliedWants(resource) ?? resource.inputs) ?? [];
 
 /** Which units a service has on which machines, by what the stack's state records. Throws, naming the services, if it has none. */
 export function unitsOf(exported: unknown, service: string): readonly HostUnits[] {
   const services = deployedResources(exported, definitions).filter(
-    ({ type, parent }) => type === unitType && parent !== undefined,
+    ({ definition, parent }) => definition?.journalUnits && parent !== undefined,
   );
   const own = services.filter(({ parent }) => nameOf(parent ?? "") === service);
   if (own.length === 0) {
@@ -25,11 +30,12 @@ export function unitsOf(exported: unknown, service: string): readonly HostUnits[
       `no service ${service} is deployed; the stack's state has: ${known.join(", ") || "none yet, run up first"}`,
     );
   }
-  const byHost = Map.groupBy(own, ({ host }) => host);
-  return [...byHost].map(([host, resources]) => ({
-    host,
-    units: resources.map(({ inputs }) => String(inputs.name)),
-  }));
+  const places = Map.groupBy(own, ({ host, definition }) => `${definition?.on ?? "linux"} ${host}`);
+  return [...places.values()].flatMap(([first, ...others]) => {
+    if (!first) return [];
+    const { host, definition } = first;
+    return [{ host, on: definition?.on ?? "linux", units: [first, ...others].flatMap(journalUnits) }];
+  });
 }
 
 interface LogOptions {
@@ -43,11 +49,11 @@ interface LogOptions {
   onTrouble(host: string, error: Error): void;
 }
 
-const REACH_SECONDS = 15;
+const reachSeconds = 15;
 /** How often a followed journal is asked. */
-const POLL_MS = 1000;
+const pollMilliseconds = 1000;
 /** After a failure, so that a machine that is off is not called every second. */
-const TROUBLE_MS = 5000;
+const troubleMilliseconds = 5000;
 
 type Read = (place: HostUnits, range: JournalRange) => Promise<readonly JournalEntry[]>;
 
@@ -65,8 +71,8 @@ export async function readLogs(
   const { lines, since, follow, onEntry, onTrouble } = options;
   // What is under way then rejects at once.
   follow?.addEventListener("abort", () => void pool.close());
-  const read: Read = async ({ host, units }, range) => {
-    const reached = await pool.reach(host, { withinSeconds: REACH_SECONDS });
+  const read: Read = async ({ host, on, units }, range) => {
+    const reached = await pool.reach(host, { on, withinSeconds: reachSeconds });
     if (reached.state === "unreachable") throw reached.error;
     if (reached.state === "absent") throw new Error(reached.reason);
     return await reached.host.ask(journal(units, range));
@@ -105,7 +111,7 @@ async function followOne(
 ): Promise<void> {
   let cursor = from;
   let trouble = false;
-  while (await pause(trouble ? TROUBLE_MS : POLL_MS, signal)) {
+  while (await pause(trouble ? troubleMilliseconds : pollMilliseconds, signal)) {
     // Until there is a first entry, there is no place to go on from.
     const asked = read(place, cursor === undefined ? { lines, since } : { after: cursor });
     const entries = await asked.catch((error: Error) => {

@@ -19,8 +19,8 @@ export interface Service {
 /** Where a client stands that is neither this machine nor the host: the last machine on the way to the host. */
 export type JumpHost = Extract<Outlook, { from: "jump host" }>;
 
-const COMPLETION_MS = 120_000;
-const CONNECT_MS = 3_000;
+const completionMilliseconds = 120_000;
+const connectMilliseconds = 3_000;
 
 /** Services among the outputs of a stack: entries of `services`, each with its key in the output `<name>-apiKey`. */
 export function servicesIn(outputs: Readonly<Record<string, unknown>>): readonly Service[] {
@@ -48,7 +48,7 @@ async function ask(
     "content-type": "application/json",
     ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}),
   };
-  const signal = AbortSignal.timeout(COMPLETION_MS);
+  const signal = AbortSignal.timeout(completionMilliseconds);
   if (jumpHost !== undefined) return await postThrough(jumpHost, url, { headers, body, signal });
   const response = await fetch(url, { method: "POST", headers, body, signal });
   return { status: response.status, text: await response.text() };
@@ -125,7 +125,7 @@ export async function refusesStrangers(service: Service, jumpHost?: JumpHost): P
 export async function isClosedTo(
   jumpHost: JumpHost,
   port: number,
-  milliseconds = CONNECT_MS,
+  milliseconds = connectMilliseconds,
 ): Promise<Outcome> {
   const { name, address, sshPort } = jumpHost;
   const trying = jumpHost.connect(port).then(released);
@@ -150,7 +150,7 @@ function released(tried: Awaited<ReturnType<JumpHost["connect"]>>) {
 /** Tries to connect, which must fail: refused or unanswered. */
 export function isClosed(
   { address, port }: { readonly address: string; readonly port: number },
-  milliseconds = CONNECT_MS,
+  milliseconds = connectMilliseconds,
 ): Promise<Outcome> {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   const socket = connect({ host: address, port });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { planned, planText } from "./plan.ts";
+import { planText, readPlan } from "./plan.ts";
 
 const urn = (name: string) => `urn:pulumi:lab::gpu-hosts::gpuhost:index:Files::${name}`;
 const line = (entry: object) =>
@@ -10,7 +10,10 @@ test("shows what would happen host by host, with deletions that only the engine 
     line({
       urn: urn("base"),
       adopted: ["file /etc/motd"],
-      changes: [{ path: "packages.curl", kind: "add", want: "any" }],
+      changes: [
+        { path: "packages.curl", kind: "add", want: "any" },
+        { path: "packages.jq", kind: "finding", text: "is half-configured" },
+      ],
       warnings: ["port 8080 is taken by nginx"],
       steps: ["apt-get install curl", "systemctl restart x"],
     }) + line({ host: "alpha", urn: urn("late"), operation: "update", note: "not compared: no answer" });
@@ -19,7 +22,7 @@ test("shows what would happen host by host, with deletions that only the engine 
     { op: "delete", urn: urn("old"), host: "rack1" },
     { op: "delete", urn: "urn:pulumi:lab::gpu-hosts::other:index:Thing::x", host: undefined },
   ];
-  expect(planText(planned(lines, steps))).toBe(`alpha
+  expect(planText(readPlan(lines, steps))).toBe(`alpha
   ~ late (Files): update
       note: not compared: no answer
 
@@ -28,6 +31,7 @@ rack1
       warning: port 8080 is taken by nginx
       takes over what is there: file /etc/motd
       packages.curl: missing, wanted "any"
+      packages.jq: is half-configured
       $ apt-get install curl
       $ systemctl restart x
   - old (Files): delete
@@ -37,10 +41,10 @@ rack1
 });
 
 test("a resource that was asked about twice counts once, as it was last", () => {
-  const plan = planned(line({ urn: urn("a"), note: "first" }) + line({ urn: urn("a"), note: "second" }), []);
+  const plan = readPlan(line({ urn: urn("a"), note: "first" }) + line({ urn: urn("a"), note: "second" }), []);
   expect(plan).toMatchObject([{ note: "second" }]);
 });
 
 test("nothing to do", () => {
-  expect(planText(planned("", []))).toContain("Nothing would change on any host.\n");
+  expect(planText(readPlan("", []))).toContain("Nothing would change on any host.\n");
 });

@@ -13,9 +13,10 @@ const plannedResource = z.looseObject({
     .array(
       z.looseObject({
         path: z.string(),
-        kind: z.enum(["add", "delete", "update"]),
+        kind: z.enum(["add", "delete", "update", "finding"]),
         want: z.unknown().optional(),
         have: z.unknown().optional(),
+        text: z.string().optional(),
       }),
     )
     .default([]),
@@ -45,7 +46,7 @@ interface EngineStep {
 }
 
 /** The provider's plan and the engine's deletions together. */
-export function planned(lines: string, steps: readonly EngineStep[]): readonly PlannedResource[] {
+export function readPlan(lines: string, steps: readonly EngineStep[]): readonly PlannedResource[] {
   const deletions = steps
     .filter(({ op, host }) => op === "delete" && host !== undefined)
     .map(({ urn, host }) => {

@@ -9,6 +9,8 @@ export interface ShownChange {
   readonly kind: Change["kind"];
   readonly want?: unknown;
   readonly have?: unknown;
+  /** Of a finding: what is wrong, in a sentence. */
+  readonly text?: string | undefined;
 }
 
 /** What was found out about one thing on one host. */

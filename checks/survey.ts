@@ -23,8 +23,8 @@ export interface Survey {
   readonly gpuTrouble: string | undefined;
 }
 
-const GIB = 2 ** 30;
-const tenths = (gib: number) => Math.round(gib * 10) / 10;
+const gib = 2 ** 30;
+const tenths = (value: number) => Math.round(value * 10) / 10;
 
 /** Reads all of it in one round trip. What a machine has no tool for, or does not answer in time, is left out. */
 export async function survey(host: Host): Promise<Survey> {
@@ -44,15 +44,15 @@ export async function survey(host: Host): Promise<Survey> {
       release: system.name,
       architecture: names.architecture,
       ...(cores === undefined ? {} : { cpuCores: cores }),
-      ...(memory === undefined ? {} : { memoryGiB: tenths(memory / GIB) }),
-      ...(disk === undefined ? {} : { diskGiB: Math.round(disk.size / GIB) }),
+      ...(memory === undefined ? {} : { memoryGiB: tenths(memory / gib) }),
+      ...(disk === undefined ? {} : { diskGiB: Math.round(disk.size / gib) }),
       ...(reading?.state === "ok" && reading.gpus[0]?.driver ? { driver: reading.gpus[0].driver } : {}),
       gpus: found,
     },
     system,
     hostname: names.hostname,
     addresses: addresses ?? [],
-    freeGiB: disk && Math.round(disk.available / GIB),
+    freeGiB: disk && Math.round(disk.available / gib),
     gpuTrouble: trouble,
   };
 }

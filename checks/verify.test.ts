@@ -1,7 +1,10 @@
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { askProbe } from "#facts/probes/ask-probe.ts";
 import { hostEntry } from "#inventory/inventory.ts";
+import type { AnyDefinition } from "#provider/contract/resource.ts";
+import { definitions } from "#provider/resources/index.ts";
 import { keyOf } from "#transport/command.ts";
 import { fakeHost } from "#transport/fake.ts";
 import type { Machine, Reach } from "#transport/host.ts";
@@ -66,6 +69,58 @@ test("units that should run and checks are asked on their hosts, each for itself
       name: "chat-check: chat.service to be active",
       label: "could not look",
       details: ["rack2: no answer"],
+    },
+  ]);
+});
+
+/** A resource of another engine or system, beside those of the provider for this file alone. */
+const task: AnyDefinition = {
+  ...(definitions.get("Check") as AnyDefinition),
+  type: "Task",
+  version: 1,
+  on: "windows",
+  inputs: z.strictObject({ name: z.string() }),
+  probes: ({ name }) => [{ kind: "http", url: `http://127.0.0.1/${name}`, status: 200 }],
+};
+(definitions as Map<string, AnyDefinition>).set("Task", task);
+
+test("a definition says what a deployed one stands for; it is asked on the system that it acts on", async () => {
+  const asked: unknown[] = [];
+  const results = await verify({
+    exported: { deployment: { resources: [resource("Task", "rack1", "nightly", { name: "nightly" })] } },
+    inventory,
+    closed: [],
+    reach: async (host, on) => {
+      asked.push([host, on]);
+      return { state: "absent", reason: "no such place" };
+    },
+    outlook: async () => ({ from: "here", address: "127.0.0.1" }),
+  });
+  expect(asked).toEqual([["rack1", "windows"]]);
+  expect(results).toMatchObject([
+    {
+      name: "nightly: http://127.0.0.1/nightly to answer HTTP 200",
+      type: "http on the host",
+      label: "failed",
+      details: ["no such place"],
+    },
+  ]);
+});
+
+test("state of a newer release could not be looked at", async () => {
+  const newer = resource("Check", "rack1", "chat-check", { name: "chat" });
+  const results = await verify({
+    exported: { deployment: { resources: [{ ...newer, outputs: { ...newer.outputs, schemaVersion: 99 } }] } },
+    inventory,
+    closed: [],
+    reach: async () => unit("active"),
+    outlook: async () => ({ from: "here", address: "127.0.0.1" }),
+  });
+  expect(results).toMatchObject([
+    {
+      name: "chat-check",
+      label: "could not look",
+      details: expect.arrayContaining([expect.stringContaining("newer gpu-hosts")]),
     },
   ]);
 });

@@ -1,11 +1,9 @@
 import { askProbe, shownProbe } from "#facts/probes/ask-probe.ts";
-import { type Probe, probe as probeSchema } from "#facts/probes/probe.ts";
 import type { Inventory } from "#inventory/inventory.ts";
 import { definitions } from "#provider/resources/index.ts";
-import type { Reach } from "#transport/host.ts";
 import type { Outlook } from "#transport/outlook.ts";
-import { type Deployed, deployedResources, nameOf } from "./deployed.ts";
-import { withHosts } from "./hosts.ts";
+import { appliedWants, type Deployed, deployedResources, nameOf } from "./deployed.ts";
+import { type ReachHost, withHosts } from "./hosts.ts";
 import { type ClosedPort, closedTests, outlooksOn, serviceTests } from "./outside-tests.ts";
 import type { Result, Test } from "./result.ts";
 
@@ -27,11 +25,11 @@ export function stackVerify(
   );
 }
 
-interface Subject {
+interface VerifyInput {
   readonly exported: unknown;
   readonly inventory: Pick<Inventory, "hosts">;
   readonly closed: readonly ClosedPort[];
-  reach(host: string): Promise<Reach>;
+  readonly reach: ReachHost;
   /** From where the ports of a host can be tried. */
   outlook(host: string): Promise<Outlook>;
 }
@@ -42,7 +40,7 @@ interface Subject {
  * behind one is for the network there. Every test gives a result, whatever the others do.
  */
 export async function verify(
-  { exported, inventory, closed, reach, outlook }: Subject,
+  { exported, inventory, closed, reach, outlook }: VerifyInput,
   onResult: (result: Result) => void = () => undefined,
 ): Promise<readonly Result[]> {
   const outside = { ...inventory, outlooks: await outlooksOn(Object.keys(inventory.hosts), outlook) };
@@ -51,10 +49,10 @@ export async function verify(
     ...serviceTests(exported, outside),
     ...closed.flatMap((port) => closedTests(port, outside, reach)),
   ];
-  return await Promise.all(tests.map((test) => result(test, onResult)));
+  return await Promise.all(tests.map((test) => runTest(test, onResult)));
 }
 
-async function result(test: Test, onResult: (result: Result) => void): Promise<Result> {
+async function runTest(test: Test, onResult: (result: Result) => void): Promise<Result> {
   const { host, name, type, mask } = test;
   const start = performance.now();
   const { ok, text } = await test.run().catch((error: Error) => ({ ok: undefined, text: error.message }));
@@ -65,28 +63,27 @@ async function result(test: Test, onResult: (result: Result) => void): Promise<R
   return done;
 }
 
-/** Probes that a deployed resource stands for: those of a Check, and that a unit which should run does. */
-function probesOf({ type, applied }: Deployed): readonly Probe[] {
-  if (type === "SystemdService" && applied?.running !== false && typeof applied?.name === "string") {
-    return [{ kind: "unit", unit: applied.name }];
+/** The probes that a deployed resource stands for, asked on its host. */
+function hostTests(resource: Deployed, reach: ReachHost): readonly Test[] {
+  const { host, mask, urn, type, definition } = resource;
+  try {
+    const applied = appliedWants(resource);
+    const probes = (applied && definition?.probes?.(applied)) ?? [];
+    return probes.map((probe) => ({
+      host,
+      name: `${nameOf(urn)}: ${shownProbe(probe)}`,
+      type: `${probe.kind} on the host`,
+      mask,
+      run: async () => {
+        const reached = await reach(host, definition?.on);
+        if (reached.state === "unreachable") return { ok: undefined, text: reached.error.message };
+        if (reached.state === "absent") return { ok: false, text: reached.reason };
+        const { state, text } = await reached.host.ask(askProbe(probe));
+        return { ok: state === "ok", text };
+      },
+    }));
+  } catch (error) {
+    // State of a newer release: nobody here knows what to ask.
+    return [{ host, name: nameOf(urn), type, mask, run: () => Promise.reject(error) }];
   }
-  if (type !== "Check" || applied === undefined) return [];
-  return [probeSchema.parse(applied.probe)];
-}
-
-function hostTests(resource: Deployed, reach: Subject["reach"]): readonly Test[] {
-  const { host, mask, urn } = resource;
-  return probesOf(resource).map((probe) => ({
-    host,
-    name: `${nameOf(urn)}: ${shownProbe(probe)}`,
-    type: `${probe.kind} on the host`,
-    mask,
-    run: async () => {
-      const reached = await reach(host);
-      if (reached.state === "unreachable") return { ok: undefined, text: reached.error.message };
-      if (reached.state === "absent") return { ok: false, text: reached.reason };
-      const { state, text } = await reached.host.ask(askProbe(probe));
-      return { ok: state === "ok", text };
-    },
-  }));
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { planned, planText } from "#checks/plan.ts";
+import { planText, readPlan } from "#checks/plan.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
 import { preview } from "./pulumi/preview.ts";
 import { main } from "./terminal/main.ts";
@@ -19,7 +19,7 @@ await main("plan", async ({ words: [stack = ""], values }) => {
       refresh: values.refresh,
       env: { GPU_HOSTS_PLAN: file },
     });
-    const plan = planned(readFileSync(file, "utf8"), steps);
+    const plan = readPlan(readFileSync(file, "utf8"), steps);
     say.stop();
     for (const warning of warnings) console.error(warning);
     process.stdout.write(

@@ -20,7 +20,7 @@ export function completionRequest(
 }
 
 /** The server's own words in an error body, of llama.cpp (`error.message`) or vLLM (`message`, `detail`). */
-function said(body: string): string {
+function serverMessage(body: string): string {
   const message = /"(?:message|detail)"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1];
   return (message ?? body.replaceAll(/\s+/g, " ")).slice(0, 200).trim();
 }
@@ -30,13 +30,13 @@ export function judgeCompletion(status: number, body: string, error = ""): Verdi
   if (status === 200) {
     const words = choice(body);
     return words === undefined
-      ? { state: "failed", text: `answered without a choice: ${said(body)}` }
+      ? { state: "failed", text: `answered without a choice: ${serverMessage(body)}` }
       : { state: "ok", text: `answered ${JSON.stringify(words.slice(0, 60))}` };
   }
   if (status === 0) return { state: "not yet", text: `no answer: ${error || "connection failed"}` };
   if (status === 401 || status === 403)
     return { state: "failed", text: `the API key was refused (${status})` };
-  const text = `HTTP ${status}: ${said(body)}`;
+  const text = `HTTP ${status}: ${serverMessage(body)}`;
   return { state: status === 429 || status >= 500 ? "not yet" : "failed", text };
 }
 
@@ -57,7 +57,7 @@ function judgeHttp(want: number, status: number, body: string, error = ""): Verd
   if (status === 0) return { state: "not yet", text: `no answer: ${error || "connection failed"}` };
   return {
     state: status >= 500 ? "not yet" : "failed",
-    text: `HTTP ${status}, wanted ${want}: ${said(body)}`,
+    text: `HTTP ${status}, wanted ${want}: ${serverMessage(body)}`,
   };
 }
 
@@ -81,7 +81,7 @@ export const askHttp = (probe: CompletionProbe | HttpProbe): Fact<Verdict> => ({
 });
 
 // One look of a wait step is ended after 60 s.
-const WAIT_SECONDS = 50;
+const waitSeconds = 50;
 
 /**
  * The same question for a `wait` step: exit 0 ready, 75 not yet, 1 it will not be. Last line: what was seen; while nobody
@@ -90,7 +90,7 @@ const WAIT_SECONDS = 50;
 export function waitHttp(probe: CompletionProbe | HttpProbe): ShellCommand {
   const good = probe.kind === "http" ? String(probe.status) : "200";
   const proof = probe.kind === "http" ? "" : '"choices"';
-  return sh`${curlInto(request(probe, WAIT_SECONDS))}
+  return sh`${curlInto(request(probe, waitSeconds))}
 message=$(printf '%s' "$body" | sed -n 's/.*"message" *: *"\\([^"]*\\)".*/\\1/p' | head -n 1)
 said=$(printf '%s' "\${message:-$body}" | tr '\\n' ' ' | cut -c 1-200)
 case $code in

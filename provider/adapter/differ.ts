@@ -1,21 +1,27 @@
 import type { AnyDefinition, Change, Config } from "#provider/contract/resource.ts";
 import { compare, pathText } from "#provider/converge/compare.ts";
+import type { StateFindings } from "./state.ts";
 
 /** One key of a Pulumi detailed diff. */
 export interface DetailedChange {
   readonly key: string;
   /** The top-level input it lies in; what Pulumi lists as `[diff: ~files]`. */
   readonly input: string;
-  readonly kind: Change["kind"];
+  readonly kind: Exclude<Change["kind"], "finding">;
   readonly replaces: boolean;
+  /** Found in the outputs: nothing of the inputs differs. */
+  readonly isOutput?: boolean;
 }
 
+/** A resource as the state has it. */
 export interface Olds {
   readonly host: string;
   /** Old inputs: what was declared, or after a refresh what was seen. */
   readonly inputs: Config;
   /** The wants last performed, when they are known. */
   readonly applied: Config | undefined;
+  /** What the last read found wrong on the host. */
+  readonly findings?: StateFindings;
 }
 
 /**
@@ -28,8 +34,8 @@ export function differ(
   olds: Olds,
   news: { readonly host: string; readonly inputs: Config },
 ): readonly DetailedChange[] {
-  const seen = compare(definition, news.inputs, olds.inputs);
-  const wished = olds.applied ? compare(definition, news.inputs, olds.applied) : seen;
+  const seen = compare(news.inputs, { config: olds.inputs });
+  const wished = olds.applied ? compare(news.inputs, { config: olds.applied }) : seen;
   const identity = new Set<string | number>(definition.identity);
   const replacing = new Set(
     wished.filter(({ path }) => identity.has(path[0] ?? "")).map(({ path }) => pathText(path)),
@@ -37,8 +43,12 @@ export function differ(
   const keys = new Map<string, DetailedChange>();
   for (const { path, kind } of [...seen, ...wished]) {
     const key = pathText(path);
-    if (!keys.has(key))
+    if (kind !== "finding" && !keys.has(key))
       keys.set(key, { key, input: String(path[0] ?? ""), kind, replaces: replacing.has(key) });
+  }
+  for (const path of Object.keys(olds.findings ?? {})) {
+    const key = pathText(["findings", path]);
+    keys.set(key, { key, input: "findings", kind: "delete", replaces: false, isOutput: true });
   }
   if (olds.host !== news.host)
     keys.set("host", { key: "host", input: "host", kind: "update", replaces: true });

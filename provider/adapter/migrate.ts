@@ -5,7 +5,7 @@ import type { AnyDefinition, Config } from "#provider/contract/resource.ts";
  * value is today's default is no difference, and what cannot be parsed (observed values, say) is compared as it is. What a
  * newer release wrote it throws at: nobody here knows what it means.
  */
-export function migrated(definition: AnyDefinition, old: Config, version: number): Config {
+export function migrateInputs(definition: AnyDefinition, old: Config, version: number): Config {
   if (version > definition.version) {
     throw new Error(
       `the state of this ${definition.type} was written by a newer gpu-hosts (version ${version} of its inputs; this one knows ` +

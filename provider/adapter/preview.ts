@@ -6,16 +6,22 @@ import { readOwners } from "#provider/converge/owners.ts";
 import type { Target } from "#provider/converge/target.ts";
 import { HostError } from "#transport/errors.ts";
 import type { Host } from "#transport/host.ts";
+import { selfOf, warnOfNamesakes } from "./claim.ts";
+import { errorMessage, resourceErrorText } from "./errors.ts";
 import type { Runtime } from "./runtime.ts";
 import { masker, touchesSecret, unknownPaths } from "./secrets.ts";
-import type { Named, Opened } from "./state.ts";
-import { messageOf, selfOf, told, warnOfNamesakes } from "./subject.ts";
-import { takeover } from "./takeover.ts";
+import type { Opened, ResourceName } from "./state.ts";
+import { takeoverText } from "./takeover.ts";
 
 const previewSeconds = 5;
 
-function masked(changes: readonly Change[], secretPaths: readonly Path[]) {
-  return changes.map(({ path, kind, want, have }) => {
+function maskChanges(
+  changes: readonly Change[],
+  secretPaths: readonly Path[],
+  mask: (text: string) => string,
+) {
+  return changes.map(({ path, kind, want, have, text }) => {
+    if (text !== undefined) return { path: pathText(path), kind, text: mask(text) };
     const secret = touchesSecret(path, secretPaths);
     return {
       path: pathText(path),
@@ -47,7 +53,7 @@ async function obstacles({ definition, claimant, want }: Target, host: Host): Pr
 /** What `up` would do to a resource: told to the operator, and written as a plan where one is asked for. Changes nothing. */
 export async function preview(
   runtime: Runtime,
-  it: Named,
+  it: ResourceName,
   opened: Opened,
   last: Config | undefined,
 ): Promise<void> {
@@ -66,9 +72,13 @@ export async function preview(
     runtime.writePlan({ ...entry, note: "not compared: some inputs are known only after other resources" });
     return;
   }
-  const reach = await runtime.reach(host, { withinSeconds: previewSeconds, urn: it.urn });
+  const reach = await runtime.reach(host, {
+    on: it.definition.on,
+    withinSeconds: previewSeconds,
+    urn: it.urn,
+  });
   if (reach.state !== "reachable") {
-    const why = reach.state === "absent" ? reach.reason : messageOf(reach.error);
+    const why = reach.state === "absent" ? reach.reason : errorMessage(reach.error);
     if (reach.state === "unreachable")
       await runtime.log(it.urn, "warning", `not compared with the host: ${why}`);
     runtime.writePlan({ ...entry, note: `not compared: ${why}` });
@@ -86,7 +96,7 @@ export async function preview(
     return { ...planned, warnings: planned.changes.length > 0 ? await obstacles(subject, reach.host) : [] };
   };
   const planned = await look().catch((error: unknown) => {
-    const why = told(host, reach.host, it, error, mask);
+    const why = resourceErrorText(host, reach.host, it, error, mask);
     // A host that will not be asked is told like one that is silent: it must not keep the others from their `up`.
     if (!(error instanceof HostError)) throw new Error(why, { cause: error });
     return why;
@@ -99,14 +109,14 @@ export async function preview(
   const { changes, steps, adopted, namesakes, warnings } = planned;
   await warnOfNamesakes(runtime, it.urn, host, namesakes);
   for (const warning of warnings)
-    await runtime.log(it.urn, "warning", told(host, reach.host, it, new Error(warning), mask));
+    await runtime.log(it.urn, "warning", resourceErrorText(host, reach.host, it, new Error(warning), mask));
   if (adopted.length > 0)
-    await runtime.log(it.urn, "info", takeover({ host, adopted, changes, secretPaths, mask }));
-  const secretsToo = masked(changes, secretPaths);
+    await runtime.log(it.urn, "info", takeoverText({ host, adopted, changes, secretPaths, mask }));
+  const shownChanges = maskChanges(changes, secretPaths, mask);
   runtime.writePlan({
     ...entry,
     adopted: adopted.map(({ name }) => name),
-    changes: secretsToo,
+    changes: shownChanges,
     warnings: warnings.map(mask),
     steps: steps.map((step) => mask(shown(step))),
   });

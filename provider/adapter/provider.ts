@@ -5,12 +5,13 @@ import plugproto from "@pulumi/pulumi/proto/plugin_pb.js";
 import type { IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import provproto from "@pulumi/pulumi/proto/provider_pb.js";
 import emptyproto from "google-protobuf/google/protobuf/empty_pb.js";
+import manifest from "../../package.json" with { type: "json" };
 import type { DetailedChange } from "./differ.ts";
 import type { Runtime, Severity } from "./runtime.ts";
 import { unwrap } from "./secrets.ts";
 import { fromStruct, toServiceError, toStruct } from "./wire.ts";
 
-const version = "0.1.0";
+const { version } = manifest;
 /** An engine that does not take a line within this time does not hold up the work. */
 const logMilliseconds = 5000;
 
@@ -35,7 +36,7 @@ const severities = {
   warning: engproto.LogSeverity.WARNING,
 } as const satisfies Record<Severity, number>;
 
-function kindOf({ kind, replaces }: DetailedChange) {
+function pulumiKind({ kind, replaces }: DetailedChange) {
   const { Kind } = provproto.PropertyDiff;
   const kinds = {
     add: [Kind.ADD, Kind.ADD_REPLACE],
@@ -50,8 +51,8 @@ function diffResponse(changes: readonly DetailedChange[]) {
   const response = new provproto.DiffResponse();
   for (const change of changes) {
     const property = new provproto.PropertyDiff();
-    property.setKind(kindOf(change));
-    property.setInputdiff(true);
+    property.setKind(pulumiKind(change));
+    property.setInputdiff(!change.isOutput);
     response.getDetaileddiffMap().set(change.key, property);
   }
   response.setHasdetaileddiff(true);
@@ -67,8 +68,12 @@ function diffResponse(changes: readonly DetailedChange[]) {
  * checked, and these 100 ms are most of what a start takes.
  */
 async function loadWork() {
-  const [verbs, { createRuntime }] = await Promise.all([import("./verbs.ts"), import("./runtime.ts")]);
-  return { verbs, createRuntime };
+  const [verbs, { read }, { createRuntime }] = await Promise.all([
+    import("./verbs.ts"),
+    import("./read.ts"),
+    import("./runtime.ts"),
+  ]);
+  return { verbs, read, createRuntime };
 }
 
 /**
@@ -105,9 +110,9 @@ export function createProvider(stackConfig: Readonly<Record<string, unknown>> | 
   };
   // Lazily, so that a faulty inventory is reported by the resource that needs it and not as a provider that would not start.
   const ready = async () => {
-    const { verbs, createRuntime } = await loaded();
+    const { verbs, read, createRuntime } = await loaded();
     runtime ??= createRuntime(stackConfig ?? configured, log, cancelled.signal);
-    return { verbs, runtime };
+    return { verbs, read, runtime };
   };
   const connect = (address: string) => {
     engine = new engrpc.EngineClient(address, grpc.credentials.createInsecure());
@@ -184,8 +189,8 @@ export function createProvider(stackConfig: Readonly<Record<string, unknown>> | 
       return response;
     }),
     read: handle(async (request: provproto.ReadRequest) => {
-      const { verbs, runtime } = await ready();
-      const state = await verbs.read(runtime, request.getUrn(), {
+      const { read, runtime } = await ready();
+      const state = await read(runtime, request.getUrn(), {
         id: request.getId(),
         inputs: fromStruct(request.getInputs()),
         properties: fromStruct(request.getProperties()),

@@ -3,7 +3,7 @@ import { hostname, userInfo } from "node:os";
 import { z } from "zod";
 import { credentials, hosts, type Inventory } from "#inventory/inventory.ts";
 import { pathText } from "#provider/converge/compare.ts";
-import type { Reach } from "#transport/host.ts";
+import type { Reach, System } from "#transport/host.ts";
 import { openPool } from "#transport/pool.ts";
 import { problems } from "./problems.ts";
 
@@ -22,7 +22,11 @@ export interface Runtime {
   /** Who runs this, `user@machine`. */
   readonly operator: string;
   readonly holder: string;
-  reach(name: string, options: { withinSeconds: number; urn: string }): Promise<Reach>;
+  /** @param options.on which of the hosts of that name */
+  reach(
+    name: string,
+    options: { on?: System | undefined; withinSeconds: number; urn: string },
+  ): Promise<Reach>;
   log: Log;
   /** Appends one line of JSON to the file named by GPU_HOSTS_PLAN, if that is set. */
   writePlan(entry: unknown): void;
@@ -77,17 +81,19 @@ export function createRuntime(
     operator,
     holder: `${operator}, pid ${process.pid}`,
     log,
-    async reach(name, { withinSeconds, urn }) {
-      const known = silent.get(name);
+    async reach(name, { on = "linux", withinSeconds, urn }) {
+      const place = `${on} ${name}`;
+      const known = silent.get(place);
       const recent = known && Date.now() - known.at < unreachableMilliseconds;
       // A short look does not speak for one that would wait for a host to boot.
       if (recent && known.waited >= withinSeconds) return known.reach;
       const reach = await pool.reach(name, {
+        on,
         withinSeconds,
         onWait: (line) => void log(urn, "progress", line),
       });
-      if (reach.state === "unreachable") silent.set(name, { at: Date.now(), waited: withinSeconds, reach });
-      else silent.delete(name);
+      if (reach.state === "unreachable") silent.set(place, { at: Date.now(), waited: withinSeconds, reach });
+      else silent.delete(place);
       return reach;
     },
     writePlan(entry) {

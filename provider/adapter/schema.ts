@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { definitions } from "#provider/resources/index.ts";
 
+const findings =
+  "What a refresh found wrong on the host and is no input: path → sentence. An `up` repairs it; without any it is not there.";
+
 /** The provider's Pulumi schema, made from the definitions: names and descriptions of every input. */
 export function schema(version: string): unknown {
   const any = { $ref: "pulumi.json#/Any" };
@@ -20,7 +23,11 @@ export function schema(version: string): unknown {
     };
     return [
       `gpuhost:index:${definition.type}`,
-      { inputProperties, requiredInputs: ["host", ...required], properties: { applied: any, status: any } },
+      {
+        inputProperties,
+        requiredInputs: ["host", ...required],
+        properties: { applied: any, status: any, findings: { ...any, description: findings } },
+      },
     ];
   });
   return { name: "gpuhost", version, resources: Object.fromEntries(resources) };

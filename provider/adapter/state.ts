@@ -1,25 +1,27 @@
-import type { AnyDefinition, Config, Path } from "#provider/contract/resource.ts";
+import type { AnyDefinition, Config, Finding, Path } from "#provider/contract/resource.ts";
 import { type Witness, witness as witnessSchema } from "#provider/contract/witness.ts";
-import { valueAt } from "#provider/converge/compare.ts";
+import { pathText, valueAt } from "#provider/converge/compare.ts";
 import { definitions } from "#provider/resources/index.ts";
-import { migrated } from "./migrate.ts";
+import { migrateInputs } from "./migrate.ts";
 import { unwrap, wrap } from "./secrets.ts";
 
 /** One resource as the engine speaks of it. */
-export interface Named {
+export interface ResourceName {
   readonly urn: string;
   readonly definition: AnyDefinition;
   /** Its Pulumi name. */
   readonly name: string;
 }
 
+/** A resource as it goes into the state; secrets wrapped. */
 export interface State {
   readonly id: string;
   readonly inputs: unknown;
   readonly properties: unknown;
 }
 
-export function named(urn: string): Named {
+/** Reads a URN. Throws, naming the types there are, if it is of a type that this release does not know. */
+export function readUrn(urn: string): ResourceName {
   const [, , types = "", name = ""] = urn.split("::");
   const type = types.split("$").at(-1)?.split(":").at(-1) ?? "";
   const definition = definitions.get(type);
@@ -31,6 +33,9 @@ export function named(urn: string): Named {
   return { urn, definition, name };
 }
 
+/** Findings as the state keeps them, since what a refresh saw must stay in sight until an `up` has repaired it: path → text. */
+export type StateFindings = Readonly<Record<string, string>>;
+
 /** Inputs or state as they came, with secrets unwrapped and the parts of ours told apart. */
 export interface Opened {
   readonly host: string;
@@ -38,6 +43,8 @@ export interface Opened {
   readonly config: Config;
   readonly secretPaths: readonly Path[];
   readonly applied: Config | undefined;
+  /** What the last read found wrong on the host, by path; empty after an `up`. */
+  readonly findings: StateFindings;
   /** URN under which the host's record has its items; another than today's after `pulumi stack rename`, say. */
   readonly claimedAs: string | undefined;
 }
@@ -60,6 +67,7 @@ export function open(
     witness,
     applied,
     status: _status,
+    findings = {},
     schemaVersion: _version,
     claimedAs,
     ...config
@@ -67,9 +75,10 @@ export function open(
   return {
     host: String(host ?? ""),
     witness: witnessSchema.safeParse(witness).data,
-    config: migrated(definition, config, version),
+    config: migrateInputs(definition, config, version),
     secretPaths,
-    applied: applied ? migrated(definition, applied as Config, version) : undefined,
+    applied: applied ? migrateInputs(definition, applied as Config, version) : undefined,
+    findings: findings as StateFindings,
     claimedAs: typeof claimedAs === "string" ? claimedAs : undefined,
   };
 }
@@ -80,16 +89,28 @@ export function wrapState(value: unknown, secretPaths: readonly Path[]): unknown
   return wrap(value, [...bare, ...bare.map((path) => ["applied", ...path])]);
 }
 
-export function properties(
+/** Outputs of a resource as they stand in the state. */
+export function stateProperties(
   definition: AnyDefinition,
   host: string,
   config: Config,
   applied: Config,
-  more: { readonly status?: unknown; readonly claimedAs?: string | undefined },
+  more: {
+    readonly status?: unknown;
+    readonly findings?: StateFindings;
+    readonly claimedAs?: string | undefined;
+  },
 ) {
-  const { status = {}, claimedAs } = more;
-  return { host, ...config, applied, status, schemaVersion: definition.version, claimedAs };
+  const { status = {}, findings = {}, claimedAs } = more;
+  const wrong = Object.keys(findings).length > 0 ? { findings } : {};
+  return { host, ...config, applied, status, ...wrong, schemaVersion: definition.version, claimedAs };
 }
+
+/** Findings in the form of the state, secrets masked. */
+export const stateFindings = (
+  findings: readonly Finding[] = [],
+  mask: (text: string) => string,
+): StateFindings => Object.fromEntries(findings.map(({ path, text }) => [pathText(path), mask(text)]));
 
 function put(into: unknown, path: Path, value: unknown): unknown {
   const [head, ...rest] = path;
@@ -99,7 +120,7 @@ function put(into: unknown, path: Path, value: unknown): unknown {
 }
 
 /** Wants with the items of `last` beside them: after a failure nobody knows which were reached, and each must be found again. */
-export function withLastItems(definition: AnyDefinition, want: Config, last: Config | undefined): Config {
+export function addLastItems(definition: AnyDefinition, want: Config, last: Config | undefined): Config {
   const wanted = new Set(definition.items(want).map((item) => item.name));
   return (last ? definition.items(last) : [])
     .filter((item) => !wanted.has(item.name))
@@ -107,7 +128,7 @@ export function withLastItems(definition: AnyDefinition, want: Config, last: Con
 }
 
 /** Wants for an import, where nothing but the id `<host>:<rest>` is known. */
-export function fromId(definition: AnyDefinition, id: string): { host: string; config: Config } {
+export function wantsFromId(definition: AnyDefinition, id: string): { host: string; config: Config } {
   const [host = "", ...rest] = id.split(":");
   if (!definition.fromId || rest.length === 0) {
     throw new Error(`${definition.type} ${id} cannot be imported: the id must be <host>:<name on the host>`);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Change } from "#provider/contract/resource.ts";
-import { takeover } from "./takeover.ts";
+import { takeoverText } from "./takeover.ts";
 
 const file = (at: string) => ({ name: `file ${at}`, path: ["files", at] });
 const change = (at: string, key: string, have: unknown, want: unknown): Change => ({
@@ -10,7 +10,7 @@ const change = (at: string, key: string, have: unknown, want: unknown): Change =
   want,
 });
 const text = (adopted: { name: string; path: string[] }[], changes: Change[], secrets: string[][] = []) =>
-  takeover({
+  takeoverText({
     host: "rack1",
     adopted,
     changes,
@@ -64,9 +64,9 @@ test("an item without a place of its own takes all changes of its resource", () 
     { path: ["running"], kind: "update", have: false, want: true },
     { path: ["dropIns", "10-a.conf"], kind: "add", want: "[Service]\nNice=5\n" },
     { path: ["environment", "A"], kind: "add", want: "1" },
-    { path: ["pending", "restart"], kind: "delete", have: "started before gpu-hosts configured it" },
+    { path: ["restart"], kind: "finding", text: "started before gpu-hosts configured it" },
   ];
   expect(text([unit], changes)).toContain(
-    'unit a.service: running false → true, pending.restart "started before gpu-hosts configured it" → nothing, new: dropIns["10-a.conf"], environment.A',
+    'unit a.service: running false → true, restart: started before gpu-hosts configured it, new: dropIns["10-a.conf"], environment.A',
   );
 });

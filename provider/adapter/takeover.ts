@@ -1,5 +1,5 @@
 import type { Change, Item, Path } from "#provider/contract/resource.ts";
-import { pathText } from "#provider/converge/compare.ts";
+import { liesIn, pathText } from "#provider/converge/compare.ts";
 import { touchesSecret } from "./secrets.ts";
 
 /** A screenful; the plan has all of it. */
@@ -21,9 +21,9 @@ export interface Takeover {
  * Item by item what is taken over from whoever set the machine up and what changes about it, since Pulumi itself shows only
  * the inputs of what it creates. Bounded in length, secrets masked.
  */
-export function takeover({ host, adopted, changes, secretPaths, mask }: Takeover): string {
-  const told = adopted.map(({ name, path }) => {
-    const own = changes.filter((change) => path.every((part, i) => change.path[i] === part));
+export function takeoverText({ host, adopted, changes, secretPaths, mask }: Takeover): string {
+  const items = adopted.map(({ name, path }) => {
+    const own = changes.filter((change) => liesIn(change.path, path));
     const text = (change: Change) => changeText(change, path, touchesSecret(change.path, secretPaths), mask);
     const added = own.filter(({ kind }) => kind === "add").map((change) => titleOf(change, path));
     return {
@@ -35,19 +35,19 @@ export function takeover({ host, adopted, changes, secretPaths, mask }: Takeover
       ],
     };
   });
-  const changing = told.filter((item) => item.changes.length > 0);
+  const changing = items.filter((item) => item.changes.length > 0);
   const lines = changing
     .slice(0, itemLines)
-    .map((item) => `${item.name}: ${some(item.changes, changesPerItem)}`);
+    .map((item) => `${item.name}: ${listSome(item.changes, changesPerItem)}`);
   const more = changing.length - lines.length;
   if (more > 0) lines.push(`and ${more} more that change; \`npm run plan\` has them all`);
-  const kept = told.filter((item) => item.changes.length === 0).map(({ name }) => name);
-  if (kept.length > 0) lines.push(`as wanted already: ${some(kept, itemLines)}`);
+  const kept = items.filter((item) => item.changes.length === 0).map(({ name }) => name);
+  if (kept.length > 0) lines.push(`as wanted already: ${listSome(kept, itemLines)}`);
   const end = changing.length > 0 ? "; what changes is put back when it leaves the stack" : "";
   return [`takes over what is on ${host}${end}:`, ...lines.map((line) => `  ${line}`)].join("\n");
 }
 
-function some(texts: readonly string[], most: number): string {
+function listSome(texts: readonly string[], most: number): string {
   const rest = texts.length - most;
   return [...texts.slice(0, most), ...(rest > 0 ? [`${rest} more`] : [])].join(", ");
 }
@@ -55,8 +55,9 @@ function some(texts: readonly string[], most: number): string {
 const titleOf = ({ path }: Change, of: Path) => pathText(path.slice(of.length));
 
 function changeText(change: Change, of: Path, secret: boolean, mask: (text: string) => string): string {
-  const { want, have } = change;
+  const { want, have, text } = change;
   const what = titleOf(change, of);
+  if (text !== undefined) return `${what}${what && ": "}${mask(text)}`;
   const title = what === "" ? "" : `${what} `;
   if (secret) return `${title}changes (secret)`;
   const [from, to, line] = differing(have, want);

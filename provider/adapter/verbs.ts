@@ -1,33 +1,34 @@
+import type { HostEntry } from "#inventory/inventory.ts";
+import type { AnyDefinition } from "#provider/contract/resource.ts";
 import { witness as witnessSchema } from "#provider/contract/witness.ts";
 import { pathText } from "#provider/converge/compare.ts";
-import { type Acting, type Converged, converge, dismantle, observe } from "#provider/converge/converge.ts";
+import { type Acting, type Converged, converge, dismantle } from "#provider/converge/converge.ts";
 import { HostError } from "#transport/errors.ts";
-import type { Machine } from "#transport/host.ts";
+import type { Machine, System } from "#transport/host.ts";
+import { selfOf, warnOfNamesakes } from "./claim.ts";
 import { type DetailedChange, differ } from "./differ.ts";
+import { errorMessage, resourceErrorText } from "./errors.ts";
 import { preview } from "./preview.ts";
 import { problems } from "./problems.ts";
 import type { Runtime } from "./runtime.ts";
 import { masker, unknownPaths, unwrap, wrap } from "./secrets.ts";
 import {
-  fromId,
-  type Named,
-  named,
+  addLastItems,
   type Opened,
   open,
-  properties,
+  type ResourceName,
+  readUrn,
   type State,
+  stateProperties,
   versionOf,
-  withLastItems,
   wrapState,
 } from "./state.ts";
-import { messageOf, selfOf, told, warnOfNamesakes } from "./subject.ts";
 import { InitFailed } from "./wire.ts";
-import { witnessed } from "./witness.ts";
+import { askWitness } from "./witness.ts";
 
-const readSeconds = 15;
 const changeSeconds = 60;
 
-function acting(runtime: Runtime, machine: Machine, { urn }: Named, opened: Opened): Acting {
+function acting(runtime: Runtime, machine: Machine, { urn }: ResourceName, opened: Opened): Acting {
   return {
     machine,
     holder: runtime.holder,
@@ -49,6 +50,20 @@ function hostFailures({ inventory }: Runtime, property: string, host: unknown): 
   return [{ property, reason: `${JSON.stringify(host)} is not in gpuhost:hosts, which has ${known}` }];
 }
 
+/** Which systems a machine of a platform runs: those that its resources may act on. */
+const systemsOf: Readonly<Record<HostEntry["platform"], readonly System[]>> = { linux: ["linux"] };
+
+const systemWords: Readonly<Record<System, string>> = { linux: "Linux", windows: "Windows" };
+
+/** A resource that acts on a system which its host does not run. */
+function systemFailures({ inventory }: Runtime, host: unknown, definition: AnyDefinition): CheckFailure[] {
+  const platform = inventory.hosts[String(host)]?.platform;
+  const { on = "linux", type } = definition;
+  if (platform === undefined || systemsOf[platform].includes(on)) return [];
+  const reason = `${type} acts on ${systemWords[on]}; ${host} is a ${platform} machine`;
+  return [{ property: "host", reason }];
+}
+
 function witnessFailures(runtime: Runtime, witness: unknown): CheckFailure[] {
   if (witness === undefined) return [];
   const { error, data } = witnessSchema.safeParse(witness);
@@ -62,10 +77,14 @@ export function check(
   urn: string,
   news: unknown,
 ): { inputs: unknown; failures: CheckFailure[] } {
-  const { definition } = named(urn);
+  const { definition } = readUrn(urn);
   const { value, secretPaths } = unwrap(news);
   const { host, witness, ...config } = value as Record<string, unknown>;
-  const failures = [...hostFailures(runtime, "host", host), ...witnessFailures(runtime, witness)];
+  const failures = [
+    ...hostFailures(runtime, "host", host),
+    ...systemFailures(runtime, host, definition),
+    ...witnessFailures(runtime, witness),
+  ];
   const parsed = definition.inputs.safeParse(config);
   if (parsed.success) return { inputs: wrap({ host, witness, ...parsed.data }, secretPaths), failures };
   const unknowns = unknownPaths(config).map(pathText);
@@ -83,92 +102,99 @@ export function diff(
   oldProperties: unknown,
   news: unknown,
 ): readonly DetailedChange[] {
-  const { definition } = named(urn);
+  const { definition } = readUrn(urn);
   const state = open(definition, oldProperties);
   const inputs = open(definition, oldInputs, versionOf(definition, oldProperties));
   const wanted = open(definition, news);
   return differ(
     definition,
-    { host: inputs.host, inputs: inputs.config, applied: state.applied },
+    { host: inputs.host, inputs: inputs.config, applied: state.applied, findings: state.findings },
     { host: wanted.host, inputs: wanted.config },
   );
 }
 
-async function reachToChange(runtime: Runtime, it: Named, host: string): Promise<Machine> {
-  const reach = await runtime.reach(host, { withinSeconds: changeSeconds, urn: it.urn });
+async function reachToChange(runtime: Runtime, it: ResourceName, host: string): Promise<Machine> {
+  const reach = await runtime.reach(host, {
+    on: it.definition.on,
+    withinSeconds: changeSeconds,
+    urn: it.urn,
+  });
   if (reach.state === "reachable") return reach.host;
   throw reach.state === "absent"
     ? new Error(`${it.definition.type} ${it.name} on ${host}: ${reach.reason}`)
-    : unreached(it, reach.error);
+    : unreachedError(it, reach.error);
 }
 
 /** The error of a host that did not let us in, in the form of all others. */
-function unreached(it: Named, error: Error): Error {
+function unreachedError(it: ResourceName, error: Error): Error {
   if (!(error instanceof HostError)) return error;
-  return new Error(told(error.host, error, it, error, String), { cause: error });
+  return new Error(resourceErrorText(error.host, error, it, error, String), { cause: error });
 }
 
+/**
+ * Brings a resource about. If that fails, before or after its host was touched, the error also says what the resource's
+ * witness sees.
+ */
 async function bringAbout(
   runtime: Runtime,
-  it: Named,
+  it: ResourceName,
   news: unknown,
   old?: { id: string } & Pick<Opened, "applied" | "secretPaths" | "claimedAs">,
 ): Promise<State> {
-  const opened = open(it.definition, news);
+  const { definition, urn } = it;
+  const opened = open(definition, news);
   const { host, config: want, secretPaths } = opened;
   const last = old?.applied;
-  const machine = await reachToChange(runtime, it, host);
-  const id = old?.id ?? `${host}:${it.definition.id(want)}`;
+  const id = old?.id ?? `${host}:${definition.id(want)}`;
+  const claimant = selfOf(runtime, urn, { ...opened, claimedAs: old?.claimedAs });
+  let machine: Machine | undefined;
   let touched = false;
-  const claimant = selfOf(runtime, it.urn, { ...opened, claimedAs: old?.claimedAs });
-  const subject = { definition: it.definition, claimant, want, last };
   try {
-    const converged: Converged = await converge(subject, {
-      ...acting(runtime, machine, it, opened),
-      onStep: () => {
-        touched = true;
+    machine = await reachToChange(runtime, it, host);
+    const converged: Converged = await converge(
+      { definition, claimant, want, last },
+      {
+        ...acting(runtime, machine, it, opened),
+        onStep: () => {
+          touched = true;
+        },
       },
-    });
-    await warnOfNamesakes(runtime, it.urn, host, converged.namesakes);
+    );
+    await warnOfNamesakes(runtime, urn, host, converged.namesakes);
     if (converged.adopted.length > 0) {
       const names = converged.adopted.map(({ name }) => name);
-      await runtime.log(it.urn, "info", `took over: ${names.join(", ")}`);
+      await runtime.log(urn, "info", `took over: ${names.join(", ")}`);
     }
     const { status } = converged.observation;
-    const state = properties(it.definition, host, want, want, { status, claimedAs: it.urn });
+    const state = stateProperties(definition, host, want, want, { status, claimedAs: urn });
     return { id, inputs: news, properties: wrapState(state, secretPaths) };
   } catch (error) {
-    const message = told(host, machine, it, error, masker(want, secretPaths));
+    const mask = masker(want, secretPaths);
+    const what = machine ? resourceErrorText(host, machine, it, error, mask) : errorMessage(error);
+    const message = what + mask(await askWitness(runtime, { urn, host, witness: opened.witness }));
     if (!touched) throw new Error(message, { cause: error });
-    const tried = withLastItems(it.definition, want, last);
+    const tried = addLastItems(definition, want, last);
     const marks = [...secretPaths, ...(old?.secretPaths ?? [])];
     // The record may have the old name still or the new one already; today's is known anyway.
-    const state = properties(it.definition, host, want, tried, { claimedAs: old?.claimedAs ?? it.urn });
+    const state = stateProperties(definition, host, want, tried, { claimedAs: old?.claimedAs ?? urn });
     throw new InitFailed(message, { id, inputs: news, properties: wrapState(state, marks) });
   }
 }
 
-/** {@link bringAbout}, and if it fails the error also says what the resource's witness sees. */
-async function bringAboutWitnessed(
-  ...[runtime, it, news, old]: Parameters<typeof bringAbout>
-): Promise<State> {
-  const { host, witness, config, secretPaths } = open(it.definition, news);
-  const about = { urn: it.urn, host, witness, mask: masker(config, secretPaths) };
-  return await witnessed(runtime, about, () => bringAbout(runtime, it, news, old));
-}
-
+/** Brings a new resource about, or tells what that would do. */
 export async function create(
   runtime: Runtime,
   urn: string,
   news: unknown,
   isPreview: boolean,
 ): Promise<State> {
-  const it = named(urn);
-  if (!isPreview) return await bringAboutWitnessed(runtime, it, news);
+  const it = readUrn(urn);
+  if (!isPreview) return await bringAbout(runtime, it, news);
   await preview(runtime, it, open(it.definition, news), undefined);
   return { id: "", inputs: news, properties: news };
 }
 
+/** Brings a resource of the state about anew, or tells what that would do. */
 export async function update(
   runtime: Runtime,
   urn: string,
@@ -176,51 +202,11 @@ export async function update(
   news: unknown,
   isPreview: boolean,
 ): Promise<State> {
-  const it = named(urn);
+  const it = readUrn(urn);
   const state = open(it.definition, old.properties);
-  if (!isPreview) return await bringAboutWitnessed(runtime, it, news, { id: old.id, ...state });
+  if (!isPreview) return await bringAbout(runtime, it, news, { id: old.id, ...state });
   await preview(runtime, it, open(it.definition, news), state.applied ?? state.config);
   return { id: old.id, inputs: news, properties: news };
-}
-
-/**
- * Reads what is really there. Both inputs and properties show reality, `applied` stays. A resource of which nothing is left
- * on the host stays in the state as empty, since dropping it would take the drift along with it; `undefined` answers only an
- * import that finds nothing.
- */
-export async function read(runtime: Runtime, urn: string, state: State): Promise<State | undefined> {
-  const it = named(urn);
-  const { definition } = it;
-  const empty = (value: unknown) => !value || Object.keys(value).length === 0;
-  const isImport = empty(state.inputs) && empty(state.properties);
-  const imported = isImport ? fromId(definition, state.id) : undefined;
-  const version = versionOf(definition, state.properties);
-  const opened = open(definition, empty(state.inputs) ? state.properties : state.inputs, version);
-  const { applied, claimedAs = urn, secretPaths: stateSecrets } = open(definition, state.properties);
-  const host = imported?.host ?? opened.host;
-  const want = imported?.config ?? applied ?? opened.config;
-  if (runtime.inventory.hosts[host]?.retire === "gone") return state;
-  const reach = await runtime.reach(host, { withinSeconds: readSeconds, urn });
-  if (reach.state === "unreachable") throw new InitFailed(messageOf(reach.error), state);
-  let seen: Awaited<ReturnType<typeof observe>>;
-  try {
-    seen = reach.state === "absent" ? undefined : await observe(definition, reach.host, want, want);
-  } catch (error) {
-    if (reach.state === "absent") throw error;
-    const mask = masker(want, [...opened.secretPaths, ...stateSecrets]);
-    throw new InitFailed(`could not look: ${told(host, reach.host, it, error, mask)}`, state);
-  }
-  if (!seen && imported) return undefined;
-  const there = seen?.config ?? {};
-  const secretPaths = [...opened.secretPaths, ...stateSecrets];
-  return {
-    id: state.id,
-    inputs: wrapState({ host, witness: opened.witness, ...there }, secretPaths),
-    properties: wrapState(
-      properties(definition, host, there, imported ? there : want, { status: seen?.status, claimedAs }),
-      secretPaths,
-    ),
-  };
 }
 
 /** Takes the resource off its host. A host that is gone is forgotten, one that nobody knows is an error with two ways out. */
@@ -230,7 +216,7 @@ export async function remove(
   id: string,
   oldProperties: unknown,
 ): Promise<void> {
-  const it = named(urn);
+  const it = readUrn(urn);
   const opened = open(it.definition, oldProperties);
   const { host } = opened;
   const known = runtime.inventory.hosts[host];
@@ -249,9 +235,9 @@ export async function remove(
     );
     return;
   }
-  const reach = await runtime.reach(host, { withinSeconds: changeSeconds, urn });
+  const reach = await runtime.reach(host, { on: it.definition.on, withinSeconds: changeSeconds, urn });
   if (reach.state === "absent") return;
-  if (reach.state === "unreachable") throw unreached(it, reach.error);
+  if (reach.state === "unreachable") throw unreachedError(it, reach.error);
   const last = opened.applied ?? opened.config;
   try {
     await dismantle(
@@ -260,6 +246,6 @@ export async function remove(
     );
   } catch (error) {
     const mask = masker(last, opened.secretPaths);
-    throw new Error(told(host, reach.host, it, error, mask), { cause: error });
+    throw new Error(resourceErrorText(host, reach.host, it, error, mask), { cause: error });
   }
 }

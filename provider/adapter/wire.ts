@@ -9,6 +9,7 @@ import type { Config } from "#provider/contract/resource.ts";
 export const toStruct = (value: unknown): Struct =>
   structproto.Struct.fromJavaScript(JSON.parse(JSON.stringify(value)));
 
+/** The values of a Struct; none are an empty object. */
 export const fromStruct = (struct: Struct | undefined): Config =>
   (struct ? struct.toJavaScript() : {}) as Config;
 

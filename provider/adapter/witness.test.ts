@@ -5,15 +5,15 @@ import { keyOf, sh } from "#transport/command.ts";
 import { HostError } from "#transport/errors.ts";
 import { fakeHost } from "#transport/fake.ts";
 import type { Machine, Reach } from "#transport/host.ts";
+import { read } from "./read.ts";
 import type { Runtime } from "./runtime.ts";
-import { check, create, diff, read, update } from "./verbs.ts";
-import { InitFailed } from "./wire.ts";
-import { witnessed } from "./witness.ts";
+import { check, create, diff, update } from "./verbs.ts";
+import { askWitness } from "./witness.ts";
 
 const urn = "urn:pulumi:test::gpu-hosts::gpuhost:index:Files::it";
 const witness: Witness = { host: "rack1", argv: ["/usr/local/lib/members", "it's wanted"] };
 const command = sh`[ -x /usr/local/lib/members ] || exit 127; /usr/local/lib/members ${"it's wanted"}`;
-const at = (witness: Witness) => ({ urn, host: "rack2", witness, mask: (text: string) => text });
+const at = (witness: Witness) => ({ urn, host: "rack2", witness });
 
 type Answer = Parameters<typeof fakeHost>[0][string];
 const reachable = (answer: Answer): Reach => ({
@@ -45,24 +45,16 @@ function runtime(reaches: Record<string, Reach>, signal = new AbortController().
   };
 }
 
-const failing = async () => {
-  throw new Error("rack2 (root@rack2), Files it: it failed");
-};
 const message = (work: Promise<unknown>): Promise<string> =>
   work.then(
     () => expect.fail("should have failed"),
     (error: Error) => error.message,
   );
-const told = (rack1: Reach) => message(witnessed(runtime({ rack1 }), at(witness), failing));
+const testimony = (rack1: Reach) => askWitness(runtime({ rack1 }), at(witness));
 
 test("what the witness sees follows the error", async () => {
-  expect(await told(reachable("a title\n1 rack2 down\n"))).toBe(
-    [
-      "rack2 (root@rack2), Files it: it failed",
-      "  as rack1 (root@10.0.0.11) sees it:",
-      "    a title",
-      "    1 rack2 down",
-    ].join("\n"),
+  expect(await testimony(reachable("a title\n1 rack2 down\n"))).toBe(
+    ["", "  as rack1 (root@10.0.0.11) sees it:", "    a title", "    1 rack2 down"].join("\n"),
   );
 });
 
@@ -79,35 +71,22 @@ test.each<[string, Reach, string]>([
     "  rack1 could not be asked about it: no such distro",
   ],
 ])("a witness that %s is told in one line", async (_what, reach, line) => {
-  expect((await told(reach)).split("\n").slice(1)).toEqual([line]);
+  expect((await testimony(reach)).split("\n").slice(1)).toEqual([line]);
 });
 
 test("a program that fails is shown with what it said and its exit code", async () => {
-  expect(await told(reachable({ exitCode: 2, stderr: "no group\n" }))).toMatch(
+  expect(await testimony(reachable({ exitCode: 2, stderr: "no group\n" }))).toMatch(
     /\n {4}no group\n {2}\/usr\/local\/lib\/members ended with exit code 2$/,
   );
 });
 
 test("a host that does not answer is not told of twice where it is its own witness", async () => {
   const itself = { ...at(witness), host: "rack1" };
-  const work = witnessed(runtime({ rack1: unreachable("rack1") }), itself, failing);
-  expect(await message(work)).toBe("rack2 (root@rack2), Files it: it failed");
+  expect(await askWitness(runtime({ rack1: unreachable("rack1") }), itself)).toBe("");
 });
 
 test("after Ctrl-C nobody is asked", async () => {
-  const work = witnessed(runtime({}, AbortSignal.abort()), at(witness), failing);
-  expect(await message(work)).not.toContain("rack1");
-});
-
-test("success asks nobody", async () => {
-  expect(await witnessed(runtime({}), at(witness), async () => "done")).toBe("done");
-});
-
-test("a failure that is recorded as unhealthy stays one", async () => {
-  const failed = new InitFailed("half-way", { id: "it", properties: {}, inputs: {} });
-  const work = witnessed(runtime({ rack1: reachable("seen") }), at(witness), () => Promise.reject(failed));
-  await expect(work).rejects.toBe(failed);
-  expect(failed.message).toContain("    seen");
+  expect(await askWitness(runtime({}, AbortSignal.abort()), at(witness))).toBe("");
 });
 
 const secret = {

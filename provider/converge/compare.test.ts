@@ -19,20 +19,27 @@ const definition = defineResource({
 const want = { label: "a", books: { "/x": { pages: 1 }, "/y": { pages: 2 } } };
 
 test("equal configurations do not differ", () => {
-  expect(compare(definition, want, structuredClone(want))).toEqual([]);
+  expect(compare(want, { config: structuredClone(want) })).toEqual([]);
 });
 
 test("differences are found down to the item, whichever side lacks it", () => {
   const have = { label: "a", books: { "/y": { pages: 3 }, "/z": { pages: 4 } } };
-  expect(compare(definition, want, have).map((c) => `${c.kind} ${pathText(c.path)}`)).toEqual([
+  expect(compare(want, { config: have }).map((c) => `${c.kind} ${pathText(c.path)}`)).toEqual([
     'add books["/x"]',
     'update books["/y"].pages',
     'delete books["/z"]',
   ]);
 });
 
+test("a finding is a change of its own, beside equal configurations", () => {
+  const findings = [{ path: ["books", "/x"], text: "stands upside down" }];
+  expect(compare(want, { config: want, findings })).toEqual([
+    { path: ["books", "/x"], kind: "finding", text: "stands upside down" },
+  ]);
+});
+
 test("absence of the whole is one difference", () => {
-  expect(compare(definition, want, undefined)).toEqual([{ path: [], kind: "add", want }]);
+  expect(compare(want, undefined)).toEqual([{ path: [], kind: "add", want }]);
 });
 
 test.each([

@@ -1,4 +1,4 @@
-import type { AnyDefinition, Change, Config, Path } from "#provider/contract/resource.ts";
+import type { AnyDefinition, Change, Config, Observation, Path } from "#provider/contract/resource.ts";
 
 type Plain = Record<string, unknown>;
 
@@ -17,15 +17,17 @@ function differences(want: unknown, have: unknown, path: Path): Change[] {
   return want === have ? [] : [{ path, kind: "update", want, have }];
 }
 
-/** Every difference between the wants of a resource and what stands on the host; none means in sync. */
+/** Every difference between the wants of a resource and what was seen on the host, findings too; none means in sync. */
 export function compare(
-  definition: AnyDefinition,
   want: Config | undefined,
-  have: Config | undefined,
+  have: Pick<Observation<Config>, "config" | "findings"> | undefined,
 ): readonly Change[] {
-  if (definition.diff && want && have) return definition.diff(want, have);
-  return differences(want, have, []);
+  const findings = (have?.findings ?? []).map(({ path, text }): Change => ({ path, kind: "finding", text }));
+  return [...differences(want, have?.config, []), ...findings];
 }
+
+/** Whether a path is that of a thing or lies in it. */
+export const liesIn = (path: Path, thing: Path): boolean => thing.every((part, i) => path[i] === part);
 
 /** A path as operators and Pulumi write it: `files["/etc/x"].mode`. */
 export function pathText(path: Path): string {

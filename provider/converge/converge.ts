@@ -111,9 +111,11 @@ const stepsOfRound = (steps: readonly Step[]): readonly Step[] => {
 
 function changeLines(changes: readonly Change[], mask: (text: string) => string): string {
   return changes
-    .map(({ path, kind, want, have }) => {
+    .map(({ path, kind, want, have, text: finding }) => {
+      const what = pathText(path) || "all of it";
+      if (finding !== undefined) return `  ${what}: ${mask(finding)}`;
       const text = (value: unknown) => mask(JSON.stringify(value) ?? "absent").slice(0, 200);
-      return `  ${pathText(path) || "all of it"} (${kind}): wanted ${text(want)}, is ${text(have)}`;
+      return `  ${what} (${kind}): wanted ${text(want)}, is ${text(have)}`;
     })
     .join("\n");
 }

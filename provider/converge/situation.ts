@@ -30,7 +30,7 @@ export function assessSituation(
   const dropped = droppedItems(target);
   const othersToo = dropped.filter((item) => !isOnlyOwner(item, owners, claimant));
   const have = disregardItems(definition, seen, othersToo);
-  const changes = withoutRestored(definition, compare(definition, want, have?.config), owners, dropped);
+  const changes = withoutRestored(definition, compare(want, have), owners, dropped);
   return { have, changes, context: contextOf(owners, last) };
 }
 
@@ -72,8 +72,11 @@ export const contextOf = (owners: Owners, last: Config | undefined): Context<Con
 });
 
 /** What stands on the host where an item is to stand; null: nothing. */
-export const itemValue = (seen: Observation<Config> | undefined, item: Item): Json =>
-  (valueAt(seen?.config, item.path) as Json | undefined) ?? null;
+export function itemValue(seen: Observation<Config> | undefined, item: Item): Json {
+  const original = seen?.originals?.[item.name];
+  const value = original === undefined ? valueAt(seen?.config, item.path) : original;
+  return (value as Json | undefined) ?? null;
+}
 
 /** Wanted items that stand on the host already and belong to nobody yet. */
 export const adoptableItems = (

@@ -92,7 +92,7 @@ describeLab("a machine that was set up by hand", () => {
       'dropIns["10-nice.conf"] from line 2 on "Nice=9" → "Nice=5"',
       "enabled false → true",
       "as wanted already: package curl",
-      `model ${model}/tiny.gguf: "not verified (${weights.length} bytes)" → `,
+      `model ${model}/tiny.gguf: was not verified (${weights.length} bytes)`,
     ])
       expect(preview).toContain(line);
     expect(preview).not.toMatch(/their-secret|file-secret|environment-secret|restart-secret|hf_lab/);

@@ -42,7 +42,7 @@ describeLab("AptSource", () => {
     );
     expect(await life.drift()).toEqual(["suites", "key", "pin"]);
     await on("echo '# mine' >> /etc/apt/sources.list.d/vendor.sources");
-    expect(await life.drift()).toContain("sourcesText");
+    expect(await life.drift()).toContain("sources");
     await life.up({ ...wants(), pin });
     expect(await life.drift()).toEqual([]);
 

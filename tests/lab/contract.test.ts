@@ -249,6 +249,40 @@ describeLab("the contract", () => {
     await engine.delete(urn, await engine.update(urn, read, inputs));
   });
 
+  test("what is wrong beside the inputs is a finding: read, kept through a refresh, previewed, repaired", async () => {
+    const plan = join(mkdtempSync(join(tmpdir(), "plan-")), "plan.jsonl");
+    const engine = await start({ env: { GPU_HOSTS_PLAN: plan } });
+    const service = urnOf("SystemdService", "demo");
+    const unit = "[Service]\nExecStart=/bin/sleep 1000\n\n[Install]\nWantedBy=multi-user.target\n";
+    const { inputs } = await engine.check(service, { host: "alpha", name: "demo.service", unit });
+    const made = await engine.create(service, inputs);
+    expect(made.properties).not.toHaveProperty("findings");
+    expect((await engine.diff(service, made, inputs)).keys).toEqual([]);
+
+    const file = "/etc/gpu-hosts/env/demo.service.env";
+    await on(`chmod 644 ${file}`);
+    const text = `${file} is 644 root:root, should be 600 root:root`;
+    const refreshed = await engine.read(service, made);
+    expect(refreshed.inputs).toEqual(inputs);
+    expect(refreshed.properties.findings).toEqual({ files: text });
+    const again = await engine.read(service, refreshed);
+    for (const state of [refreshed, again])
+      expect(await engine.diff(service, state, inputs)).toEqual({ keys: ["findings.files"], replaces: [] });
+
+    await engine.update(service, again, inputs, true);
+    const [entry] = readFileSync(plan, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(entry.changes).toEqual([{ path: "files", kind: "finding", text }]);
+
+    const repaired = await engine.update(service, again, inputs);
+    expect(repaired.properties).not.toHaveProperty("findings");
+    expect(await on(`stat -c %a ${file}`)).toBe("600\n");
+    expect((await engine.diff(service, await engine.read(service, repaired), inputs)).keys).toEqual([]);
+    await engine.delete(service, repaired);
+  });
+
   test("a login user with sudo does what root does", async () => {
     const engine = await start({}, inventory({ user: "ops" }));
     const made = await engine.create(urn, await wants(engine, tree));

@@ -232,6 +232,25 @@ describeLab("around an up", () => {
     ok(await pulumiUp());
   });
 
+  test("what is wrong beside the inputs is shown by refresh and preview, and repaired by a plain up", async () => {
+    await alpha.exec("systemctl disable gpu-hosts-firewall.service");
+    const sentence = 'boot: "gpu-hosts-firewall.service is not enabled"';
+    const refresh = ["refresh", "--yes", "--skip-preview", "--diff", "--stack", "lab"];
+    expect(ok(await workspace.pulumi(...refresh))).toContain(sentence);
+    // The second sees nothing new, and hides nothing either.
+    ok(await workspace.pulumi(...refresh));
+    expect(failed(await workspace.pulumi("preview", "--stack", "lab", "--expect-no-changes"))).toMatch(
+      /alpha-firewall update \[diff: -findings\]/,
+    );
+    expect(ok(await workspace.pulumi("preview", "--diff", "--stack", "lab"))).toContain(sentence);
+    expect(failed(await workspace.script("drift", "lab"))).toContain(
+      "boot: gpu-hosts-firewall.service is not enabled",
+    );
+    ok(await pulumiUp());
+    expect(await alpha.exec("systemctl is-enabled gpu-hosts-firewall.service")).toBe("enabled\n");
+    await inSync();
+  });
+
   test("a changed address and a rotated key replace nothing", async () => {
     const address = alpha.address.replace(/\d+$/, "99");
     const identityFile = join(workspace.folder, "rotated");

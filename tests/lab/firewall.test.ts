@@ -61,7 +61,7 @@ describeLab("Firewall", () => {
     await on(
       "nft insert rule inet gpu_hosts input tcp dport 50052 accept; systemctl disable gpu-hosts-firewall",
     );
-    expect(await life.drift()).toEqual(["problems"]);
+    expect(await life.drift()).toEqual(["rules", "boot"]);
     await life.up({ ports: ports() });
     await on("nft flush ruleset");
     expect(await life.drift()).toEqual(["ports"]);
@@ -143,7 +143,7 @@ describeLab("Firewall", () => {
     expect(await on("nft list tables | grep gpu_hosts; true")).toBe("");
 
     await on("ufw delete deny 50052/tcp; ufw prepend allow 9000");
-    expect(await life.drift()).toEqual(['ports["tcp/50052"].from', "problems"]);
+    expect(await life.drift()).toEqual(['ports["tcp/50052"].from', "order"]);
     await life.up(wants);
     await on("ufw delete allow 9000");
     expect(await life.drift()).toEqual([]);

@@ -18,7 +18,9 @@ describeLab("ModelFiles", () => {
   const on = (command: string) => life.host.exec(command);
   const up = (want: Config, last?: Config) => life.up(modelFiles, want, last);
   const drift = async (want: Config) =>
-    (await life.plan(modelFiles, want, want)).changes.map(({ path, have }) => `${pathText(path)}: ${have}`);
+    (await life.plan(modelFiles, want, want)).changes.map(
+      ({ path, text, have }) => `${pathText(path)}: ${text ?? have}`,
+    );
   const downloads = (file = "w.gguf") =>
     hub.requests.filter(
       ({ method, path, status }) => method === "GET" && path.endsWith(file) && status < 300,
@@ -57,15 +59,15 @@ describeLab("ModelFiles", () => {
 
     await on(`truncate -s 1000000 ${folder}/${revision}/w.gguf; rm ${folder}/${revision}/config.json`);
     expect(await drift(want)).toEqual([
-      'files["w.gguf"]: changed after it was verified (1000000 bytes)',
       'files["config.json"]: undefined',
+      'files["w.gguf"]: was changed after it was verified (1000000 bytes)',
     ]);
     await up(want, want);
     expect(await drift(want)).toEqual([]);
     expect(downloads().map(({ range }) => range)).toEqual(["", "bytes=1000000-"]);
 
     await on(`printf x | dd of=${folder}/${revision}/w.gguf bs=1 seek=500 conv=notrunc status=none`);
-    expect(await drift(want)).toEqual(['files["w.gguf"]: changed after it was verified (6000000 bytes)']);
+    expect(await drift(want)).toEqual(['files["w.gguf"]: was changed after it was verified (6000000 bytes)']);
     await up(want, want);
     expect(await on(`sha256sum < ${folder}/${revision}/w.gguf`)).toContain(hash(weights));
 
@@ -81,7 +83,7 @@ describeLab("ModelFiles", () => {
       `mkdir -p ${folder}/${revision}; printf '%s\\n' '${config.trim()}' > ${folder}/${revision}/config.json`,
     );
     const want = wantOf(revision, { files: { "config.json": hash(config) } });
-    expect(await drift(want)).toEqual([`files["config.json"]: not verified (${config.length} bytes)`]);
+    expect(await drift(want)).toEqual([`files["config.json"]: was not verified (${config.length} bytes)`]);
     await up(want);
     expect(await drift(want)).toEqual([]);
     expect(downloads("config.json")).toEqual([]);
@@ -175,7 +177,7 @@ describeLab("ModelFiles", () => {
     const units = () => on("systemctl list-units --plain --no-legend 'gpu-hosts-model-*'");
     expect(await units()).toContain("running");
     expect((await drift(want)).join("\n")).toMatch(
-      /^files\["w\.gguf"\]: unfinished \(\d{7} bytes\)\nfiles\["config\.json"\]: unfinished \(0 bytes\)$/,
+      /^files\["w\.gguf"\]: is not fetched to the end \(\d{7} bytes\)\nfiles\["config\.json"\]: is not fetched to the end \(0 bytes\)$/,
     );
 
     await life.down(modelFiles, want);

@@ -29,7 +29,7 @@ describeLab("SourceBuild", () => {
   const up = (to: Config, last?: Config) => life.up(sourceBuild, to, last);
   const drift = async (to: Config) =>
     (await life.plan(sourceBuild, to, to)).changes
-      .map(({ path, have }) => `${pathText(path)}: ${have}`)
+      .map(({ path, text, have }) => `${pathText(path)}: ${text ?? have}`)
       .sort();
 
   beforeAll(async () => {
@@ -54,8 +54,8 @@ describeLab("SourceBuild", () => {
 
     await on(`printf '#!/bin/sh\\necho hijacked\\n' > ${program(want)}; touch ${buildFolder(want)}/notes`);
     expect(await drift(want)).toEqual([
-      "content.notes: put there by hand",
-      'content["bin/say"]: changed after it was built',
+      "content.notes: was put there by hand",
+      'content["bin/say"]: was changed after it was built',
     ]);
     await up(want, want);
     expect(await on(program(want))).toBe("hello world\n");

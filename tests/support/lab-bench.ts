@@ -57,7 +57,7 @@ export async function benchOn(host: LabHost): Promise<Bench> {
       },
       async drift() {
         const have = await observe(definition as never, machine, last as never, last as never);
-        return compare(definition as never, last as never, have?.config).map(({ path }) => pathText(path));
+        return compare(last as never, have).map(({ path }) => pathText(path));
       },
       adopts: async (wants) => (await plan(subject(wants), machine)).adopted.map(({ name }) => name),
       async destroy() {

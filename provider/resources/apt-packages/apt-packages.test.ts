@@ -19,15 +19,16 @@ const hostWith = (names: readonly string[], rows: readonly string[], automatic: 
       .join("--\n"),
   });
 
-const seen = async (rows: readonly string[], automatic: readonly string[] = [], last?: typeof want) => {
+const observed = (rows: readonly string[], automatic: readonly string[] = [], last?: typeof want) => {
   const names = Object.keys({ ...last?.packages, ...want.packages });
-  return (await aptPackages.observe(hostWith(names, rows, automatic), want, last))?.config.packages;
+  return aptPackages.observe(hostWith(names, rows, automatic), want, last);
 };
+const seen = async (...on: Parameters<typeof observed>) => (await observed(...on))?.config.packages;
 
-const steps = (have: Record<string, string>, before: Record<string, string> = {}) =>
-  [...aptPackages.apply(want, { config: { packages: have } }, { before: (item) => before[item] })]
-    .map(stepText)
-    .join("\n");
+const stepsFrom = (have: Parameters<typeof aptPackages.apply>[1], before: Record<string, string> = {}) =>
+  [...aptPackages.apply(want, have, { before: (item) => before[item] })].map(stepText).join("\n");
+const steps = (have: Record<string, string>, before?: Record<string, string>) =>
+  stepsFrom({ config: { packages: have } }, before);
 
 test("an unpinned package is as wanted at any version, a pinned one shows its own", async () => {
   expect(await seen(["curl amd64 installed 7.1", "tool all installed 2.0"])).toEqual({
@@ -37,13 +38,19 @@ test("an unpinned package is as wanted at any version, a pinned one shows its ow
 });
 
 test("what is removed, half installed or only a dependency is not as wanted", async () => {
-  expect(await seen(["curl amd64 config-files 7.1", "tool all half-configured 1.0"])).toEqual({
-    tool: "half-configured",
-  });
-  expect(await seen(["curl amd64 installed 7.1", "tool all installed 1.0"], ["curl"])).toEqual({
-    curl: "automatic",
-    tool: "1.0",
-  });
+  const broken = await observed(["curl amd64 config-files 7.1", "tool all half-configured 1.0"]);
+  expect(broken?.config.packages).toEqual({ tool: "1.0" });
+  expect(broken?.findings).toEqual([
+    { path: ["packages", "tool"], text: "is half-configured: dpkg has not come to the end with it" },
+  ]);
+  expect(stepsFrom(broken)).toContain(" tool=1.0");
+  const dependency = await observed(["curl amd64 installed 7.1", "tool all installed 1.0"], ["curl"]);
+  expect(dependency?.config.packages).toEqual({ curl: "any", tool: "1.0" });
+  expect(dependency?.findings).toEqual([
+    { path: ["packages", "curl"], text: expect.stringContaining("only as a dependency") },
+  ]);
+  // As the owners record keeps it, so that it is one again at the end.
+  expect(dependency?.originals).toEqual({ "package curl": "automatic" });
   expect(await seen([])).toBeUndefined();
 });
 
@@ -61,8 +68,8 @@ test("only what differs is installed, and never at the price of another package"
   expect(text).toContain("--no-remove");
 });
 
-test("a dependency that is now wanted is marked, not upgraded", () => {
-  const text = steps({ curl: "automatic", tool: "1.0" });
+test("a dependency that is now wanted is marked, not upgraded", async () => {
+  const text = stepsFrom(await observed(["curl amd64 installed 7.1", "tool all installed 1.0"], ["curl"]));
   expect(text).toContain("apt-mark manual curl");
   expect(text).not.toContain("install");
 });

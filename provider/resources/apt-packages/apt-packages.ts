@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { aptFree, automaticPackages } from "#facts/apt.ts";
 import { packages as dpkgPackages, type Package } from "#facts/dpkg.ts";
-import { type Context, defineResource, type Json } from "#provider/contract/resource.ts";
+import {
+  type Context,
+  defineResource,
+  type Finding,
+  findingAt,
+  type Json,
+  type Observation,
+} from "#provider/contract/resource.ts";
 import { run, type Step, wait } from "#provider/contract/step.ts";
 import {
   configureInterrupted,
@@ -39,25 +46,42 @@ const inputs = z.strictObject({
 
 type Want = z.output<typeof inputs>;
 
-/** Installed, but only as a dependency: the next autoremove would take it. */
+/** In the owners record: it was installed, but only as a dependency. */
 const automatic = "automatic";
 
-/** How a package stands, in the words of the inputs where they fit; `undefined`: not there. */
+/** A package of ours as it was found. */
+interface Standing {
+  /** In the words of the inputs, as far as they go. */
+  readonly version: string;
+  /** Installed only as a dependency. */
+  readonly automatic: boolean;
+  /** What keeps it from being installed for good. */
+  readonly wrong: string | undefined;
+}
+
+/** How a package stands; `undefined`: not there. */
 function standing(
   found: Package | undefined,
   isAutomatic: boolean,
   wanted: string | undefined,
-): string | undefined {
+): Standing | undefined {
   if (!found || found.status === "config-files") return undefined;
   // Nobody wants it any more: what others need of it may stay, and then it is theirs.
   if (wanted === undefined && isAutomatic) return undefined;
-  if (found.status !== "installed") return found.status;
-  if (isAutomatic) return automatic;
-  return wanted === undefined || wanted === "any" ? "any" : found.version;
+  const broken = found.status !== "installed";
+  const version = wanted === undefined || wanted === "any" ? "any" : found.version;
+  return { version, automatic: isAutomatic && !broken, wrong: wanted && wrongWith(found, isAutomatic) };
 }
 
-const defined = <V>(entries: readonly (readonly [string, V | undefined])[]): Record<string, V> =>
-  Object.fromEntries(entries.filter((entry): entry is [string, V] => entry[1] !== undefined));
+function wrongWith({ status }: Package, isAutomatic: boolean): string | undefined {
+  if (status !== "installed") return `is ${status}: dpkg has not come to the end with it`;
+  return isAutomatic
+    ? "is there only as a dependency of others, and the next autoremove may take it"
+    : undefined;
+}
+
+const defined = <V>(entries: readonly (readonly [string, V | undefined])[]): [string, V][] =>
+  entries.filter((entry): entry is [string, V] => entry[1] !== undefined);
 
 /** Before anything else. Nobody may install beside us, and what broke off is brought to its end. */
 const aptReady: readonly Step[] = [
@@ -90,15 +114,11 @@ function* undo(names: readonly string[], before: Context<Want>["before"]): Gener
   if (others.length > 0) yield run(markAutomatic(others), { turn: "apt" });
 }
 
-function* bring(
-  names: readonly string[],
-  want: Want,
-  have: Readonly<Record<string, string>>,
-): Generator<Step> {
-  const onlyMark = names.filter((name) => want.packages[name] === "any" && have[name] === automatic);
+function* bring(names: readonly string[], want: Want, dependencies: readonly string[]): Generator<Step> {
+  const onlyMark = names.filter((name) => want.packages[name] === "any" && dependencies.includes(name));
   if (onlyMark.length > 0) yield run(markManual(onlyMark), { turn: "apt", explain: aptFree });
-  const wanted = defined(
-    names.filter((name) => !onlyMark.includes(name)).map((name) => [name, want.packages[name]]),
+  const wanted = Object.fromEntries(
+    defined(names.filter((name) => !onlyMark.includes(name)).map((name) => [name, want.packages[name]])),
   );
   if (Object.keys(wanted).length === 0) return;
   yield run(refreshLists(wanted), {
@@ -114,6 +134,12 @@ function* bring(
     hint: "correct the stack file (base.packages, or the service's build.packages) or the machine's package sources; then run `up` again",
   });
 }
+
+/** Shown beside the configuration, and which of the packages are installed only as dependencies. */
+type PackagesStatus = {
+  readonly versions: Readonly<Record<string, string>>;
+  readonly dependencies: readonly string[];
+};
 
 const itemName = (name: string) => `package ${name}`;
 
@@ -137,20 +163,28 @@ export const aptPackages = defineResource({
       shared: wanted === "any",
     })),
 
-  async observe(host, want, last) {
+  async observe(host, want, last): Promise<Observation<Want, PackagesStatus> | undefined> {
     const names = Object.keys({ ...last?.packages, ...want.packages });
     if (names.length === 0) return { config: { packages: {} } };
     const [found, marks] = await Promise.all([
       host.ask(dpkgPackages(names)),
       host.ask(automaticPackages(names)),
     ]);
-    const packages = defined(
+    const there = defined(
       names.map((name) => [name, standing(found.get(name), marks.has(name), want.packages[name])]),
     );
-    if (Object.keys(packages).length === 0) return undefined;
+    if (there.length === 0) return undefined;
+    const dependencies = there.filter(([, it]) => it.automatic).map(([name]) => name);
     return {
-      config: { packages },
-      status: { versions: defined(Object.keys(packages).map((name) => [name, found.get(name)?.version])) },
+      config: { packages: Object.fromEntries(there.map(([name, { version }]) => [name, version])) },
+      findings: there.flatMap(([name, { wrong }]): Finding[] =>
+        wrong === undefined ? [] : [{ path: ["packages", name], text: wrong }],
+      ),
+      status: {
+        versions: Object.fromEntries(defined(there.map(([name]) => [name, found.get(name)?.version]))),
+        dependencies,
+      },
+      originals: Object.fromEntries(dependencies.map((name) => [itemName(name), automatic])),
     };
   },
 
@@ -160,11 +194,13 @@ export const aptPackages = defineResource({
   *apply(want, have, { before }) {
     const stands = have?.config.packages ?? {};
     const gone = Object.keys(stands).filter((name) => !(name in want.packages));
-    const differing = Object.keys(want.packages).filter((name) => stands[name] !== want.packages[name]);
+    const differing = Object.keys(want.packages).filter(
+      (name) => stands[name] !== want.packages[name] || findingAt(have, "packages", name),
+    );
     yield* aptReady;
     // First, so that what replaces a package does not meet it.
     yield* undo(gone, before);
-    yield* bring(differing, want, stands);
+    yield* bring(differing, want, have?.status?.dependencies ?? []);
   },
 
   *remove(have, { before }) {

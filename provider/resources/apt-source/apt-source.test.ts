@@ -50,11 +50,18 @@ test("a bare machine has nothing of it", async () => {
   expect(await aptSource.observe(hostWith(["", "", ""]), want, undefined)).toBeUndefined();
 });
 
-test("what our inputs have no words for shows as the text of the file", async () => {
+test("what our inputs have no words for is found, and kept for the removal", async () => {
   const [sources = "", ...rest] = written();
   const edited = `${sources}Trusted: yes\n`;
   const seen = await aptSource.observe(hostWith([edited, ...rest]), want, undefined);
-  expect(seen?.config).toEqual({ ...want, sourcesText: edited });
+  expect(seen?.config).toEqual(want);
+  expect(seen?.findings).toEqual([
+    { path: ["sources"], text: `${paths[0]} has lines that are not ours: "Trusted: yes"` },
+  ]);
+  expect([...aptSource.apply(want, seen, context)].map(shown).at(-2)).toMatch(`write ${paths[0]} `);
+  const original = seen?.originals?.["apt source vendor"] as never;
+  const back = [...aptSource.remove(seen ?? { config: {} }, { before: () => original })];
+  expect(back[0]).toMatchObject({ kind: "write", path: paths[0], content: edited });
 });
 
 test("nothing of apt's is written before the source has been tried", () => {

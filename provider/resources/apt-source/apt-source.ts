@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { aptFree } from "#facts/apt.ts";
 import { contents } from "#facts/files.ts";
-import { defineResource } from "#provider/contract/resource.ts";
+import { defineResource, type Finding, findingAt } from "#provider/contract/resource.ts";
 import { remove, run, type Step, wait, write } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 import { parsePin, parseSources, renderKey, renderPin, renderSources, type Stanza } from "./render.ts";
@@ -53,8 +53,8 @@ const inputs = z
 
 type Want = z.output<typeof inputs>;
 
-/** As found; beside the inputs, the text of a file that says more than they have words for. */
-type Found = Partial<Want> & { readonly sourcesText?: string; readonly pinText?: string };
+/** As the owners record keeps a source of that name: the text of a file that says more than our inputs have words for. */
+type Original = Partial<Want> & { readonly sourcesText?: string; readonly pinText?: string };
 
 const sourcesPath = (name: string) => `/etc/apt/sources.list.d/${name}.sources`;
 const keyPath = (name: string) => `/etc/apt/keyrings/${name}.asc`;
@@ -63,18 +63,37 @@ const itemName = (name: string | undefined) => `apt source ${name}`;
 
 const readable = { mode: "0644", owner: "root:root" };
 
-const isStanza = (found: Found): found is Found & Stanza => found.uris !== undefined;
+const isStanza = (found: Original): found is Original & Stanza => found.uris !== undefined;
 
-function foundSources(text: string, name: string): Found {
-  if (text === "") return {};
-  const stanza = parseSources(text);
-  return renderSources(stanza, keyPath(name)) === text ? stanza : { ...stanza, sourcesText: text };
+/** A file as far as our inputs have words for it, and whether that is all it says. */
+interface ParsedFile<T> {
+  readonly parsed: T;
+  readonly rendered: string;
+  readonly text: string;
 }
 
-function foundPin(text: string, uris: readonly string[]): Found {
-  if (text === "") return {};
+function readSources(text: string, name: string): ParsedFile<Partial<Stanza>> {
+  if (text === "") return { parsed: {}, rendered: "", text };
+  const parsed = parseSources(text);
+  return { parsed, rendered: renderSources(parsed, keyPath(name)), text };
+}
+
+function readPin(text: string, uris: readonly string[]): ParsedFile<Pick<Partial<Want>, "pin">> {
+  if (text === "") return { parsed: {}, rendered: "", text };
   const pin = parsePin(text);
-  return renderPin(pin, uris) === text ? { pin } : { pin, pinText: text };
+  return { parsed: { pin }, rendered: renderPin(pin, uris), text };
+}
+
+/** What a file says beside what our inputs have words for: the first lines of it. */
+function saysMore(key: string, path: string, { rendered, text }: ParsedFile<unknown>): readonly Finding[] {
+  if (rendered === text) return [];
+  const ours = new Set(rendered.split("\n"));
+  const others = text.split("\n").filter((line) => line.trim() !== "" && !ours.has(line));
+  const shown = others.slice(0, 3).map((line) => JSON.stringify(line.slice(0, 80)));
+  const more = others.length > shown.length ? ` and ${others.length - shown.length} more` : "";
+  const what =
+    shown.length > 0 ? `has lines that are not ours: ${shown.join(", ")}${more}` : "is laid out otherwise";
+  return [{ path: [key], text: `${path} ${what}` }];
 }
 
 /**
@@ -130,22 +149,32 @@ export const aptSource = defineResource({
     const text = (path: string) => files.get(path)?.toString("utf8") ?? "";
     const [sources, key, preference] = [text(sourcesPath(name)), text(keyPath(name)), text(pinPath(name))];
     if (`${sources}${key}${preference}` === "") return undefined;
-    const config: Found = {
+    const source = readSources(sources, name);
+    const pin = readPin(preference, want.uris);
+    const config = {
       name,
-      ...foundSources(sources, name),
+      ...source.parsed,
       ...(key === "" ? {} : { key: key === renderKey(want.key) ? want.key : key }),
-      ...foundPin(preference, want.uris),
+      ...pin.parsed,
     };
-    return { config };
+    const [more, morePin] = [
+      saysMore("sources", sourcesPath(name), source),
+      saysMore("preference", pinPath(name), pin),
+    ];
+    const original: Original = {
+      ...config,
+      ...(more.length > 0 ? { sourcesText: sources } : {}),
+      ...(morePin.length > 0 ? { pinText: preference } : {}),
+    };
+    return { config, findings: [...more, ...morePin], originals: { [itemName(name)]: original } };
   },
 
   *apply(want, have) {
     const { name } = want;
-    const now: Found = have?.config ?? {};
-    const same = (field: keyof Found) =>
-      JSON.stringify(now[field]) === JSON.stringify((want as Found)[field]);
-    const fields = ["uris", "suites", "components", "architectures", "key", "sourcesText"] as const;
-    const trusted = fields.every(same);
+    const now = have?.config ?? {};
+    const fields = ["uris", "suites", "components", "architectures", "key"] as const;
+    const same = fields.every((field) => JSON.stringify(now[field]) === JSON.stringify(want[field]));
+    const trusted = same && !findingAt(have, "sources");
     if (!trusted) yield* tryOut(want);
     // First, so that no other apt meets the source without its preference.
     if (want.pin) yield write(pinPath(name), renderPin(want.pin, want.uris), readable);
@@ -159,7 +188,7 @@ export const aptSource = defineResource({
 
   *remove(have, { before }) {
     const name = have.config.name ?? "";
-    const was = (before(itemName(name)) ?? {}) as Found;
+    const was = (before(itemName(name)) ?? {}) as Original;
     yield* restore(
       sourcesPath(name),
       was.sourcesText ?? (isStanza(was) ? renderSources(was, keyPath(name)) : undefined),

@@ -69,4 +69,6 @@ export const check = defineResource({
   *remove({ config }) {
     if (config.name !== undefined) yield remove(recordOf(config.name));
   },
+
+  probes: ({ probe }) => [probe],
 });

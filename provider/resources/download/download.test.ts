@@ -43,9 +43,9 @@ const observe = (lines: readonly string[], wanted = want) => {
   return download.observe(host, wanted, wanted);
 };
 const changes = async (lines: readonly string[], wanted = want) =>
-  compare(download, wanted, (await observe(lines, wanted))?.config).map(
-    ({ path, kind, want, have }) =>
-      `${kind} ${pathText(path)}: ${JSON.stringify(want)} → ${JSON.stringify(have)}`,
+  compare(wanted, await observe(lines, wanted)).map(
+    ({ path, kind, want, have, text }) =>
+      `${kind} ${pathText(path)}: ${text ?? `${JSON.stringify(want)} → ${JSON.stringify(have)}`}`,
   );
 const intact = ["present", `record\t${record}`, "unfinished\t500", `generation\t${"a".repeat(12)}\t900`];
 
@@ -89,10 +89,10 @@ test("entries that changed are told one by one, in few words", async () => {
     `differs\t>d\t700\t0:0\t\t\t.`,
   ];
   expect(await changes([...intact, ...differs])).toEqual([
-    'update content["bin/tool"]: "12 bytes, written 2023-11-14T22:13:20.500Z" → "13 bytes, written 2023-11-14T22:14:20.500Z"',
-    'add content["lib/libtool.so"]: "symlink, mode 777, owner 0:0, to libtool.so.1" → undefined',
-    'delete content["a name with spaces"]: undefined → "file, mode 644, owner 0:0, 0 bytes, written 2023-11-14T22:13:20.500Z"',
-    'update content["."]: "mode 755" → "mode 700"',
+    'finding content["bin/tool"]: was changed: 13 bytes, written 2023-11-14T22:14:20.500Z; it was put there with 12 bytes, written 2023-11-14T22:13:20.500Z',
+    'finding content["lib/libtool.so"]: is missing; it was a symlink, mode 777, owner 0:0, to libtool.so.1',
+    'finding content["a name with spaces"]: was not put there by us: file, mode 644, owner 0:0, 0 bytes, written 2023-11-14T22:13:20.500Z',
+    'finding content["."]: was changed: mode 700; it was put there with mode 755',
   ]);
   const swept = Array.from({ length: 30 }, (_, i) => `differs\tf\t644\t0:0\t1 1 ${i}\t\t./f${i}`);
   const told = await changes([...intact, ...swept]);
@@ -102,15 +102,15 @@ test("entries that changed are told one by one, in few words", async () => {
 
 test("without a record nothing is trusted; a folder that vanished is a difference, nothing at all is absence", async () => {
   expect(await changes(["present", "unfinished\t"])).toEqual([
-    'update content["."]: "verified when it was put there" → "not verified"',
+    'finding content["."]: was not verified when it was put there',
   ]);
-  expect(await changes(["unfinished\t500"])).toEqual(['add content["."]: "the folder" → undefined']);
+  expect(await changes(["unfinished\t500"])).toEqual(['finding content["."]: the folder is missing']);
   expect(await observe(["unfinished\t"])).toBeUndefined();
 });
 
 test("other unpacking, owner, or name of a plain file are differences", async () => {
   expect(await changes(intact, { ...want, unpack: { strip: 0 }, owner: "ops:ops" })).toEqual([
-    'update unpack: {"strip":0} → {"strip":1}',
+    "update unpack.strip: 0 → 1",
     'update owner: "ops:ops" → "root:root"',
   ]);
   const { unpack: _, ...plain } = want;

@@ -8,7 +8,7 @@ import {
   generationsBeside,
   removeGenerations,
 } from "#provider/contract/generations.ts";
-import { type Change, defineResource, type Path } from "#provider/contract/resource.ts";
+import { defineResource, type Finding, type Observation } from "#provider/contract/resource.ts";
 import { long } from "#provider/contract/step.ts";
 import {
   archiveFile,
@@ -100,21 +100,12 @@ const putOf = ({ sha256, unpack, owner, mode, url }: Want): Put => ({
   ...(unpack ? { unpack } : {}),
 });
 
-/** An entry that is not as it was put there, in the operator's words; one side is absent where it is missing or was added. */
-interface Difference {
-  readonly want?: string;
-  readonly have?: string;
-}
-
-/** What is seen beside the inputs: such entries by their path in the folder. */
-type Seen = Partial<Want> & { readonly content?: Readonly<Record<string, Difference>> };
-
 /** What is shown beside the configuration. */
-interface Status {
+type DownloadStatus = {
   /** Whether the folder is there, and not only what was begun. */
   readonly placed: boolean;
   readonly otherGenerations: Generations;
-}
+};
 
 const item = (it: { directory: string; name: string }, generation: string) =>
   `download ${it.directory}/${it.name}/${generation}`;
@@ -139,27 +130,27 @@ function entryText(it: Listed, other: Listed | undefined): string {
 /** More than that is one line: somebody swept through the folder. */
 const shownEntries = 20;
 
-function contentOf(differences: Downloaded["differences"]): Record<string, Difference> {
-  const all = [...differences].map(([path, { then, now }]): [string, Difference] => [
-    path,
-    {
-      ...(then ? { want: entryText(then, now) } : {}),
-      ...(now ? { have: entryText(now, then) } : {}),
-    },
-  ]);
+const entryFinding = (file: string, text: string): Finding => ({ path: ["content", file], text });
+
+/** Entries that are not as they were put there, by their path in the folder. */
+function contentFindings(differences: Downloaded["differences"]): readonly Finding[] {
+  const all = [...differences].map(([path, { then, now }]) => {
+    if (!now) return entryFinding(path, `is missing; it was a ${entryText(then as Listed, now)}`);
+    if (!then) return entryFinding(path, `was not put there by us: ${entryText(now, then)}`);
+    return entryFinding(
+      path,
+      `was changed: ${entryText(now, then)}; it was put there with ${entryText(then, now)}`,
+    );
+  });
   const more = all.length - shownEntries;
-  return Object.fromEntries([
+  return [
     ...all.slice(0, shownEntries),
-    ...(more > 0 ? [["…", { want: "as put there", have: `${more} more entries differ` }]] : []),
-  ]);
+    ...(more > 0 ? [entryFinding("…", `${more} more entries differ`)] : []),
+  ];
 }
 
 /** The wants as the folder shows them. What is not visible on a host, such as addresses, is as wanted. */
-function seenConfig(want: Want, { record, differences }: Downloaded): Seen {
-  // A folder that we did not make, or not to the end.
-  if (record === undefined) {
-    return { ...want, content: { ".": { want: "verified when it was put there", have: "not verified" } } };
-  }
+function seenConfig(want: Want, record: string): Partial<Want> {
   const put = JSON.parse(record) as Put;
   const { unpack: _unpack, ...rest } = want;
   return {
@@ -170,7 +161,6 @@ function seenConfig(want: Want, { record, differences }: Downloaded): Seen {
     owner: put.owner,
     mode: put.mode || want.mode,
     ...(put.unpack ? { unpack: put.unpack } : {}),
-    ...(differences.size > 0 ? { content: contentOf(differences) } : {}),
   };
 }
 
@@ -193,7 +183,7 @@ export const download = defineResource({
       ? []
       : [{ name: item({ directory, name }, sha256.slice(0, 12)), path: ["sha256"], shared: true }],
 
-  async observe(host, want) {
+  async observe(host, want): Promise<Observation<Want, DownloadStatus> | undefined> {
     const [seen, owned] = await Promise.all([
       host.ask(
         downloaded({
@@ -208,20 +198,14 @@ export const download = defineResource({
       placed: seen.present,
       otherGenerations: generationsBeside(seen.others, owned, (generation) => item(want, generation)),
     };
-    if (seen.present) return { config: seenConfig(want, seen), status };
     // What was begun, or kept for a repair, is ours to take away.
-    const gone: Seen = { ...want, content: { ".": { want: "the folder" } } };
-    return seen.unfinished > 0 ? { config: gone, status } : undefined;
-  },
-
-  diff(want, { content = {}, ...have }: Seen) {
-    const keys = [...new Set([...Object.keys(want), ...Object.keys(have)])] as (keyof Want)[];
-    return [
-      ...keys
-        .filter((key) => JSON.stringify(want[key]) !== JSON.stringify(have[key]))
-        .map((key) => change([key], want[key], have[key])),
-      ...Object.entries(content).map(([file, entry]) => change(["content", file], entry.want, entry.have)),
-    ];
+    if (!seen.present && seen.unfinished === 0) return undefined;
+    if (!seen.present)
+      return { config: want, findings: [entryFinding(".", "the folder is missing")], status };
+    // A folder that we did not make, or not to the end.
+    const unverified = [entryFinding(".", "was not verified when it was put there")];
+    if (seen.record === undefined) return { config: want, findings: unverified, status };
+    return { config: seenConfig(want, seen.record), findings: contentFindings(seen.differences), status };
   },
 
   *apply(want) {
@@ -237,18 +221,11 @@ export const download = defineResource({
   },
 
   *remove({ status }, { last }) {
-    if (!last) return;
-    const { placed, otherGenerations } = status as unknown as Status;
+    if (!last || !status) return;
+    const { placed, otherGenerations } = status;
     const generation = last.sha256.slice(0, 12);
     yield* removeGenerations({ generation, placed, others: otherGenerations }, placesOf(last));
   },
-});
-
-const change = (path: Path, want: unknown, have: unknown): Change => ({
-  path,
-  kind: want === undefined ? "delete" : have === undefined ? "add" : "update",
-  want,
-  have,
 });
 
 /** Where the generations of a name lie. */

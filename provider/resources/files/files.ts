@@ -3,7 +3,13 @@ import { dirname } from "node:path/posix";
 import { z } from "zod";
 import { contents, type Entry, entries } from "#facts/files.ts";
 import { keepAside, putBack } from "#provider/contract/linux-steps.ts";
-import { defineResource, type Json } from "#provider/contract/resource.ts";
+import {
+  defineResource,
+  type Finding,
+  findingAt,
+  type Json,
+  type Observation,
+} from "#provider/contract/resource.ts";
 import { remove, run, type Step, write } from "#provider/contract/step.ts";
 import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Host } from "#transport/host.ts";
@@ -46,6 +52,8 @@ const inputs = z.strictObject({
     .describe("What stands at each path: a file, a directory or a symlink."),
 });
 
+type Want = z.output<typeof inputs>;
+
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 const isFile = (value: unknown): value is z.output<typeof file> =>
   typeof value === "object" && value !== null && "content" in value;
@@ -59,34 +67,75 @@ const readers: readonly { folder: string; command: (path: string) => ShellComman
   { folder: "/etc/tmpfiles.d", command: (at) => sh`systemd-tmpfiles --create --replace=${at} -` },
 ];
 
-function describe(at: Entry, read: Buffer | undefined): string {
+/** Text that can be shown; `undefined` of what is binary or was not read. */
+function textOf(read: Buffer | undefined): string | undefined {
   const text = read?.toString();
-  if (read && text !== undefined && Buffer.from(text).equals(read) && !text.includes("\0")) return text;
-  return `(${at.size} bytes, sha256 ${at.sha256 ?? "unknown"})`;
+  return read && text !== undefined && Buffer.from(text).equals(read) && !text.includes("\0")
+    ? text
+    : undefined;
+}
+
+const describe = ({ size, sha256 = "unknown" }: Entry) => `${size} bytes, sha256 ${sha256}`;
+
+/** What stands at one path. */
+interface Seen {
+  readonly value: Wanted;
+  /** What is wrong with the content that is wanted here, where the one that is there cannot be shown. */
+  readonly wrong?: string;
+}
+
+/** @param wants what is wanted here, and what was last; @param wanted the first of them, if it is still wanted */
+function seenAt(
+  entry: Entry,
+  read: Buffer | undefined,
+  wants: readonly Wanted[],
+  wanted: Wanted | undefined,
+): Seen {
+  const { type, mode, owner } = entry;
+  if (type === "symlink") return { value: { symlink: entry.target ?? "" } };
+  if (type === "directory") return { value: { directory: true, mode, owner } };
+  const known = wants.find((want) => isFile(want) && sha256(want.content) === entry.sha256);
+  const content = isFile(known) ? known.content : textOf(read);
+  if (content !== undefined) return { value: { content, mode, owner } };
+  if (!isFile(wanted)) return { value: { content: `(${describe(entry)})`, mode, owner } };
+  const wrong =
+    type === "file" ? `is other than wanted: ${describe(entry)}` : "is neither a file, a folder nor a link";
+  return { value: { content: wanted.content, mode, owner }, wrong };
 }
 
 async function observeFiles(
   host: Host,
-  known: ReadonlyMap<string, readonly Wanted[]>,
-): Promise<Record<string, Wanted>> {
-  const there = await host.ask(entries([...known.keys()]));
-  const expected = (at: string, hash: string | undefined) =>
-    known.get(at)?.find((want) => isFile(want) && sha256(want.content) === hash);
+  want: Want,
+  last: Want | undefined,
+): Promise<Observation<Want> | undefined> {
+  const paths = [...new Set([...Object.keys(want.files), ...Object.keys(last?.files ?? {})])];
+  const wantsAt = (at: string) => [want.files[at], last?.files[at]].filter((value) => value !== undefined);
+  const there = await host.ask(entries(paths));
+  const known = (at: string, hash: string | undefined) =>
+    wantsAt(at).some((value) => isFile(value) && sha256(value.content) === hash);
   const unknown = [...there].filter(
-    ([at, seen]) => seen.type === "file" && seen.size <= shownBytes && !expected(at, seen.sha256),
+    ([at, { type, size, sha256 }]) => type === "file" && size <= shownBytes && !known(at, sha256),
   );
   const read =
     unknown.length > 0 ? await host.ask(contents(unknown.map(([at]) => at))) : new Map<string, Buffer>();
-  return Object.fromEntries(
-    [...there].map(([at, seen]): [string, Wanted] => {
-      const { mode, owner } = seen;
-      if (seen.type === "symlink") return [at, { symlink: seen.target ?? "" }];
-      if (seen.type === "directory") return [at, { directory: true, mode, owner }];
-      const same = expected(at, seen.sha256);
-      return [at, { content: isFile(same) ? same.content : describe(seen, read.get(at)), mode, owner }];
-    }),
-  );
+  if (there.size === 0) return undefined;
+  const seen = [...there].map(([at, entry]) => ({
+    at,
+    entry,
+    ...seenAt(entry, read.get(at), wantsAt(at), want.files[at]),
+  }));
+  const hidden = seen.filter(({ wrong }) => wrong !== undefined);
+  return {
+    config: { files: Object.fromEntries(seen.map(({ at, value }) => [at, value])) },
+    findings: hidden.map(({ at, wrong = "" }): Finding => ({ path: ["files", at, "content"], text: wrong })),
+    // Not the content that is wanted here: it was never theirs.
+    originals: Object.fromEntries(
+      hidden.map(({ at, entry, value }) => [itemName(at), { ...value, content: `(${describe(entry)})` }]),
+    ),
+  };
 }
+
+const itemName = (at: string) => `file ${at}`;
 
 /** Clears the way where another kind of thing stands; a folder with content in it is never swept away. */
 function* clear(at: string, want: Wanted, have: Wanted | undefined): Iterable<Step> {
@@ -140,33 +189,27 @@ export const files = defineResource({
 
   items: (config) =>
     Object.keys(config.files ?? {}).map((at) => ({
-      name: `file ${at}`,
+      name: itemName(at),
       path: ["files", at],
       // Many roles need the same folder, and each is content with it as it stands.
       shared: "directory" in (config.files?.[at] ?? {}),
     })),
 
-  async observe(host, want, last) {
-    const known = new Map<string, Wanted[]>();
-    for (const map of [want.files, last?.files ?? {}]) {
-      for (const [at, value] of Object.entries(map)) known.set(at, [...(known.get(at) ?? []), value]);
-    }
-    const there = await observeFiles(host, known);
-    return Object.keys(there).length > 0 ? { config: { files: there } } : undefined;
-  },
+  observe: observeFiles,
 
   *apply(want, have, { before }) {
     const there = have?.config.files ?? {};
     for (const [at, value] of ordered(want.files)) {
-      if (differs(value, there[at])) yield* put(at, value, there[at], before(`file ${at}`));
+      if (differs(value, there[at]) || findingAt(have, "files", at, "content"))
+        yield* put(at, value, there[at], before(itemName(at)));
     }
     for (const [at, value] of ordered(there).reverse()) {
-      if (!(at in want.files)) yield* restore(at, value, before(`file ${at}`));
+      if (!(at in want.files)) yield* restore(at, value, before(itemName(at)));
     }
   },
 
   *remove({ config }, { before }) {
     for (const [at, value] of ordered(config.files ?? {}).reverse())
-      yield* restore(at, value, before(`file ${at}`));
+      yield* restore(at, value, before(itemName(at)));
   },
 });

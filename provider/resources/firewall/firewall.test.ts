@@ -90,7 +90,8 @@ test("a change proves a new connection before it is kept for the next boot", () 
 
 test("where only the boot file is wrong, the loaded rules are left alone", () => {
   const want = firewall.inputs.parse({ ports });
-  const have = { config: { ports: want.ports, problems: { boot: "is not enabled" } }, status };
+  const findings = [{ path: ["boot"], text: "it is not enabled" }];
+  const have = { config: { ports: want.ports }, findings, status };
   expect(kinds(firewall.apply(want, have, context))).not.toContain("reconnect");
 });
 

@@ -3,7 +3,7 @@ import { nftTable } from "#facts/nftables.ts";
 import { sshPorts } from "#facts/ss.ts";
 import { showUnit, type Unit } from "#facts/systemd.ts";
 import { ufw as ufwFact } from "#facts/ufw.ts";
-import { defineResource, type Observation } from "#provider/contract/resource.ts";
+import { defineResource, findingAt, findingsOf, type Observation } from "#provider/contract/resource.ts";
 import { remove, run, type Step, write } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 import { bootFile, bootUnit, bootUnitPath, bootUnitText, keepAtBoot } from "./boot.ts";
@@ -12,13 +12,8 @@ import { noTable, readTable, renderTable, tableRevert } from "./nft.ts";
 import { revertible, revertTimer, workFolder } from "./revert.ts";
 import { additions, deletions, readUfw } from "./ufw.ts";
 
-type Problems = Readonly<Record<string, string>>;
-
-/** As found; beside the inputs, what else keeps the rules from being what they should be, in words. */
-type Found = Partial<Want> & { readonly problems?: Problems };
-
-interface Status {
-  readonly [key: string]: string | readonly (number | string)[] | Readonly<Record<string, readonly string[]>>;
+/** Shown beside the configuration, and what `apply` needs to know of the machine. */
+type FirewallStatus = {
   /** What filters on this machine: `nftables`, `ufw`, `firewalld`. */
   readonly backend: string;
   /** Ports of its SSH server. */
@@ -27,25 +22,22 @@ interface Status {
   readonly ufwRules: Readonly<Record<string, readonly string[]>>;
   /** Rules of others in ufw that keep ours from being added. */
   readonly ufwClashes: readonly string[];
-}
+};
 
-function bootProblem(unit: Unit, files: ReadonlyMap<string, Buffer>, want: Want): string | undefined {
+type Seen = Observation<Want, FirewallStatus>;
+
+function wrongAtBoot(unit: Unit, files: ReadonlyMap<string, Buffer>, want: Want): string | undefined {
   const text = (path: string) => files.get(path)?.toString("utf8");
-  if (text(bootFile) !== renderTable(want.ports)) return "the rules loaded at boot are others";
+  if (text(bootFile) !== renderTable(want.ports)) return "the rules loaded at boot are others than wanted";
   if (text(bootUnitPath) !== bootUnitText) return `${bootUnit} was changed`;
   if (unit.file !== "enabled") return `${bootUnit} is not enabled`;
   return unit.active === "active" ? undefined : `${bootUnit} is ${unit.active}`;
 }
 
-function problemsOf(all: Readonly<Record<string, string | undefined>>): { problems?: Problems } {
-  const problems = Object.fromEntries(Object.entries(all).filter(([, problem]) => problem !== undefined));
-  return Object.keys(problems).length > 0 ? { problems: problems as Problems } : {};
-}
-
 const backendOf = (firewalld: Unit, ufwActive: boolean) =>
   firewalld.active === "active" ? "firewalld" : ufwActive ? "ufw" : "nftables";
 
-function refuse({ ports }: Want, { backend, sshPorts, ufwClashes }: Status): void {
+function refuse({ ports }: Want, { backend, sshPorts, ufwClashes }: FirewallStatus): void {
   const ssh = sshPorts.length > 0 ? sshPorts : [22];
   if (backend === "firewalld") {
     throw new Error(
@@ -77,17 +69,17 @@ function* changeTable({ ports }: Want): Generator<Step> {
 
 const withdrawTable = sh`! command -v nft >/dev/null || printf '%s' ${noTable} | nft --file -`;
 
-function* changeUfw(want: Want, now: Found, status: Status): Generator<Step> {
+function* changeUfw(want: Want, have: Seen | undefined, status: FirewallStatus): Generator<Step> {
   const keys = new Set([...Object.keys(want.ports), ...Object.keys(status.ufwRules)]);
   const changes: Step[] = [];
   for (const key of keys) {
     const rule = want.ports[key];
-    const right = sameRule(rule, now.ports?.[key]) && !now.problems?.order;
+    const right = sameRule(rule, have?.config.ports?.[key]) && !findingAt(have, "order");
     if (right) continue;
     const commands = [...deletions(status.ufwRules[key] ?? []), ...(rule ? additions(key, rule) : [])];
     changes.push(...commands.map((command) => run(command)));
   }
-  if (changes.length === 0 && !now.problems?.unproven) return;
+  if (changes.length === 0 && !findingAt(have, "unproven")) return;
   yield run(sh`install -d -m 0700 ${workFolder}`);
   yield* revertible(
     sh`cp /etc/ufw/user.rules /etc/ufw/user6.rules ${workFolder}`,
@@ -119,7 +111,7 @@ export const firewall = defineResource({
 
   items: () => [{ name: "firewall", path: ["ports"] }],
 
-  async observe(host, want): Promise<Observation<Want>> {
+  async observe(host, want): Promise<Seen> {
     const [unit, table, ufw, ssh, firewalld, timer, files] = await Promise.all([
       // First: while it is at work the table may be gone for a moment.
       host.ask(showUnit(bootUnit)),
@@ -132,7 +124,7 @@ export const firewall = defineResource({
     ]);
     const backend = backendOf(firewalld, ufw.active);
     const inUfw = readUfw(ufw.rules, want.ports);
-    const status: Status = { backend, sshPorts: ssh, ufwRules: inUfw.tagged, ufwClashes: inUfw.clashes };
+    const status = { backend, sshPorts: ssh, ufwRules: inUfw.tagged, ufwClashes: inUfw.clashes };
     const unproven =
       timer.active === "active"
         ? "no new connection has come through yet; it is about to be taken back"
@@ -145,48 +137,42 @@ export const firewall = defineResource({
       const leftover = table ? "a table of ours from before ufw was switched on" : undefined;
       // With nothing to guard, having no rule is all that is wanted.
       const some = Object.keys(inUfw.ports).length > 0 || Object.keys(want.ports).length === 0;
-      const config: Found = {
-        ...(some ? { ports: inUfw.ports } : {}),
-        ...problemsOf({ order, leftover, unproven }),
-      };
-      return { config, status };
+      const config = some ? { ports: inUfw.ports } : {};
+      return { config, findings: findingsOf({ order, leftover, unproven }), status };
     }
     const leftover =
       Object.keys(inUfw.tagged).length > 0 ? "rules of ours in ufw, which is switched off" : undefined;
     const loaded = table && readTable(table, want.ports);
-    const boot = table ? bootProblem(unit, files, want) : undefined;
-    const problems = problemsOf({ rules: loaded?.problem, boot, leftover, unproven });
-    const config: Found = { ...(loaded ? { ports: loaded.ports } : {}), ...problems };
-    return { config, status, settling: unit.queued || ["activating", "reloading"].includes(unit.active) };
+    const boot = table ? wrongAtBoot(unit, files, want) : undefined;
+    return {
+      config: loaded ? { ports: loaded.ports } : {},
+      findings: findingsOf({ rules: loaded?.problem, boot, leftover, unproven }),
+      status,
+      settling: unit.queued || ["activating", "reloading"].includes(unit.active),
+    };
   },
 
   *apply(want, have) {
-    const status = (have?.status ?? {
-      backend: "nftables",
-      sshPorts: [],
-      ufwRules: {},
-      ufwClashes: [],
-    }) as Status;
-    const now: Found = have?.config ?? {};
+    const status = have?.status ?? { backend: "nftables", sshPorts: [], ufwRules: {}, ufwClashes: [] };
     refuse(want, status);
     if (status.backend === "ufw") {
-      yield* changeUfw(want, now, status);
-      if (now.problems?.leftover) {
+      yield* changeUfw(want, have, status);
+      if (findingAt(have, "leftover")) {
         yield* withdrawBoot();
         yield run(withdrawTable, { title: "take our nftables table away" });
       }
       return;
     }
-    const { boot: _, leftover, ...wrong } = now.problems ?? {};
-    const loaded = samePorts(now.ports, want.ports) && Object.keys(wrong).length === 0;
+    const wrong = findingAt(have, "rules") ?? findingAt(have, "unproven");
+    const loaded = samePorts(have?.config.ports, want.ports) && !wrong;
     if (!loaded) yield* changeTable(want);
     yield* keepAtBoot(renderTable(want.ports));
-    if (leftover)
+    if (findingAt(have, "leftover"))
       yield* Object.values(status.ufwRules).flatMap((phrases) => deletions(phrases).map((it) => run(it)));
   },
 
   *remove(have) {
-    const { ufwRules } = have.status as unknown as Status;
+    const ufwRules = have.status?.ufwRules ?? {};
     yield run(sh`systemctl stop ${revertTimer} 2>/dev/null; rm -rf -- ${workFolder}`);
     yield* withdrawBoot();
     yield run(withdrawTable, { title: "take our nftables table away" });

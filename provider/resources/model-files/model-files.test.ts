@@ -38,16 +38,16 @@ test("verified files are in sync; other generations are shown, not compared", as
     want,
     want,
   );
-  expect(compare(modelFiles, want, seen?.config)).toEqual([]);
-  expect(seen?.status).toEqual({ otherGenerations: { old: 12 } });
+  expect(compare(want, seen)).toEqual([]);
+  expect(seen?.status).toEqual({ otherGenerations: { old: 12 }, unfinished: [] });
   expect(seen && [...modelFiles.apply(want, seen, nothingBefore)]).toEqual([]);
 });
 
-test("a changed file says so where its hash would stand, and only it is fetched", async () => {
+test("a changed file is found, and only it is fetched", async () => {
   const changed = [`file\tw.gguf\t4 2.0 7\t5 1.0 7 ${hash("a")}`, verified[1] ?? ""];
   const seen = await modelFiles.observe(host(changed), want, want);
-  expect(compare(modelFiles, want, seen?.config).map(({ path, have }) => [pathText(path), have])).toEqual([
-    ['files["w.gguf"]', "changed after it was verified (4 bytes)"],
+  expect(compare(want, seen).map(({ path, text }) => [pathText(path), text])).toEqual([
+    ['files["w.gguf"]', "was changed after it was verified (4 bytes)"],
   ]);
   const step = longStep(modelFiles.apply(want, seen, nothingBefore));
   expect(keyOf(step.script)).toContain("https://huggingface.co/org/model-GGUF/resolve/0123abc/w.gguf");
@@ -60,11 +60,13 @@ test("no file at all is absent", async () => {
   ).toBeUndefined();
 });
 
-test("what was begun says so where its hash would stand, and goes with its resource; what is complete stays", async () => {
+test("what was begun is found, and goes with its resource; what is complete stays", async () => {
   const seen = await modelFiles.observe(host([verified[0] ?? "", "file\tsub/c.json\t\t\t4"]), want, want);
-  expect(compare(modelFiles, want, seen?.config).map(({ path, have }) => [pathText(path), have])).toEqual([
-    ['files["sub/c.json"]', "unfinished (4 bytes)"],
+  expect(compare(want, seen).map(({ path, text }) => [pathText(path), text])).toEqual([
+    ['files["sub/c.json"]', "is not fetched to the end (4 bytes)"],
   ]);
+  // For the owners record nothing stood there.
+  expect(seen?.originals).toEqual({ [`model ${modelFile(want, "sub/c.json")}`]: null });
   const steps = [...modelFiles.remove(seen ?? { config: {} }, nothingBefore)];
   const texts = steps.map((step) => (step.kind === "run" ? keyOf(step.command) : step.kind));
   expect(texts[0]).toContain(`systemctl stop '${lookedAt(want).units}.service'`);
@@ -98,6 +100,9 @@ test("files outlive their resource unless they are to be purged, and what was th
       step.kind === "run" ? keyOf(step.command) : "",
     );
   expect(texts(() => undefined).join()).toContain(modelFile(want, "w.gguf"));
+  // As release 0.1.0 recorded what it found.
+  const begun = texts((item) => (item.endsWith("w.gguf") ? "unfinished (3 bytes)" : undefined)).join();
+  expect(begun).toContain("w.gguf");
   const left = texts((item) => (item.endsWith("w.gguf") ? "not verified (3 bytes)" : undefined)).join();
   expect(left).toContain("sub/c.json");
   expect(left).not.toContain("w.gguf");

@@ -2,11 +2,18 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type StampedFile, type StampedPlaces, stampedFiles } from "#facts/model-files.ts";
 import { longUnits, stopLong } from "#provider/contract/linux-steps.ts";
-import { defineResource } from "#provider/contract/resource.ts";
+import { defineResource, type Finding, findingAt } from "#provider/contract/resource.ts";
 import { long, run, type Step } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 import { modelScript, type Wanted } from "./fetch.ts";
-import { MODELS, modelFile, modelFolder, partialFolder, stampsFolder } from "./places.ts";
+import {
+  defaultModelsFolder,
+  type ModelPlace,
+  modelFile,
+  modelFolder,
+  partialFolder,
+  stampsFolder,
+} from "./places.ts";
 
 /** A path below a folder, each part of it visible: neither `..` nor a name that begins with a dot. */
 const below = z
@@ -51,7 +58,7 @@ const inputs = z.strictObject({
   directory: z
     .string()
     .regex(/^\/[^\0\n]*[^/]$/, "must be an absolute path")
-    .default(MODELS)
+    .default(defaultModelsFolder)
     .describe("Folder of all models; a model lands in <directory>/<name>/<revision>."),
   purge: z.boolean().default(false).describe("Delete the files when they leave the configuration."),
 });
@@ -64,19 +71,18 @@ function urlsOf({ source, name, revision }: Want, file: string): string[] {
   return [source.url, ...source.mirrors].map((folder) => `${folder.replace(/\/+$/, "")}/${path}`);
 }
 
-/** Begins what stands in the place of the hash of a file that is not complete. */
-const UNFINISHED = "unfinished";
-
-/** What stands in the place of a hash when a file is not known to have one; `undefined`: there is no file. */
-function seenHash(file: StampedFile | undefined): string | undefined {
+/** What is wrong with a file that is not known to have its hash; `undefined`: it is as it was verified, or not there. */
+function wrongWith(file: StampedFile | undefined): string | undefined {
   const { size, verified, unfinished } = file ?? {};
-  if (unfinished !== undefined) return `${UNFINISHED} (${unfinished} bytes)`;
-  if (size === undefined) return undefined;
-  if (verified?.untouched) return verified.sha256;
-  return `${verified ? "changed after it was verified" : "not verified"} (${size} bytes)`;
+  if (unfinished !== undefined) return `is not fetched to the end (${unfinished} bytes)`;
+  if (size === undefined || verified?.untouched) return undefined;
+  return `${verified ? "was changed after it was verified" : "was not verified"} (${size} bytes)`;
 }
 
-const isUnfinished = (hash: unknown) => typeof hash === "string" && hash.startsWith(UNFINISHED);
+/** As release 0.1.0 recorded a file of which only a part was there before us; today that counts as nothing. */
+const wasUnfinished = (before: unknown) => typeof before === "string" && before.startsWith("unfinished");
+
+const itemName = (want: ModelPlace, file: string) => `model ${modelFile(want, file)}`;
 
 /**
  * Files of one model at one revision, each with the hash it must have. Fetched in the background of the host, so that
@@ -96,7 +102,7 @@ export const modelFiles = defineResource({
     name === undefined || revision === undefined
       ? []
       : Object.keys(files).map((file) => ({
-          name: `model ${modelFile({ name, revision, directory }, file)}`,
+          name: itemName({ name, revision, directory }, file),
           path: ["files", file],
           shared: true,
         })),
@@ -107,18 +113,33 @@ export const modelFiles = defineResource({
       ...new Set([...Object.keys(want.files), ...Object.keys((want.purge && last?.files) || {})]),
     ];
     const seen = await host.ask(stampedFiles(lookedAt(want), names));
-    const hashes = names.map((name) => [name, seenHash(seen.files.get(name))] as const);
-    const files = Object.fromEntries(
-      hashes.filter((entry): entry is [string, string] => entry[1] !== undefined),
-    );
-    if (Object.keys(files).length === 0) return undefined;
+    const there = names.flatMap((name) => {
+      const file = seen.files.get(name);
+      return file && (file.size !== undefined || file.unfinished !== undefined) ? [{ name, file }] : [];
+    });
+    if (there.length === 0) return undefined;
+    // Of a file that was not verified nobody knows the hash.
+    const hashOf = (name: string, { verified }: StampedFile) =>
+      (verified?.untouched ? verified.sha256 : undefined) ?? want.files[name] ?? last?.files[name] ?? "";
+    const unfinished = there.filter(({ file }) => file.size === undefined).map(({ name }) => name);
     const others = [...seen.generations].filter(([name]) => name !== want.revision);
-    return { config: { ...want, files }, status: { otherGenerations: Object.fromEntries(others) } };
+    return {
+      config: {
+        ...want,
+        files: Object.fromEntries(there.map(({ name, file }) => [name, hashOf(name, file)])),
+      },
+      findings: there.flatMap(({ name, file }): Finding[] => {
+        const text = name in want.files ? wrongWith(file) : undefined;
+        return text === undefined ? [] : [{ path: ["files", name], text }];
+      }),
+      status: { otherGenerations: Object.fromEntries(others), unfinished },
+      originals: Object.fromEntries(unfinished.map((name) => [itemName(want, name), null])),
+    };
   },
 
   *apply(want, have, { before }) {
     const downloads: Wanted[] = Object.entries(want.files)
-      .filter(([file, hash]) => have?.config.files?.[file] !== hash)
+      .filter(([file, hash]) => have?.config.files?.[file] !== hash || findingAt(have, "files", file))
       .map(([file, hash]) => ({ file, sha256: hash, urls: urlsOf(want, file) }));
     if (downloads.length > 0) {
       yield long({
@@ -133,13 +154,10 @@ export const modelFiles = defineResource({
     yield* purge(want, dropped, before);
   },
 
-  *remove({ config }, { last, before }) {
+  *remove({ config, status }, { last, before }) {
     const want = { ...last, ...config } as Want;
-    const begun = Object.entries(config.files ?? {}).filter(([, hash]) => isUnfinished(hash));
-    yield* abandon(
-      want,
-      begun.map(([file]) => file),
-    );
+    const begun = (status?.unfinished ?? []).filter((file) => file in (config.files ?? {}));
+    yield* abandon(want, begun);
     if (last?.purge ?? config.purge) yield* purge(want, Object.keys(config.files ?? {}), before);
   },
 });
@@ -174,8 +192,8 @@ function* abandon(want: Want, files: readonly string[]): Generator<Step> {
 
 /** Deletes files that were not there before us, and their stamps. */
 function* purge(want: Want, files: readonly string[], before: (item: string) => unknown): Generator<Step> {
-  const was = (file: string) => before(`model ${modelFile(want, file)}`);
-  const ours = files.filter((file) => was(file) === undefined || isUnfinished(was(file)));
+  const was = (file: string) => before(itemName(want, file));
+  const ours = files.filter((file) => was(file) === undefined || wasUnfinished(was(file)));
   yield* deletion(
     want,
     foldersOf(want).flatMap((folder) => ours.map((file) => `${folder}/${file}`)),

@@ -7,9 +7,9 @@ export interface ModelPlace {
 }
 
 /** Default of the input `directory`. */
-export const MODELS = "/var/lib/gpu-hosts/models";
+export const defaultModelsFolder = "/var/lib/gpu-hosts/models";
 
-const place = ({ directory = MODELS, name, revision }: ModelPlace, kind = "") =>
+const place = ({ directory = defaultModelsFolder, name, revision }: ModelPlace, kind = "") =>
   `${directory}/${kind}${name}/${revision}`;
 
 /** Folder of a model at a revision. */

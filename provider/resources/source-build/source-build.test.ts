@@ -35,7 +35,7 @@ const observe = (...lines: string[]) => {
 const here = ["present", "record\tbuilt", "unfinished\t0", `generation\t${generation}\t14`];
 const steps = (all: Iterable<Step>) => [...all];
 const changes = (seen: Observation<typeof want> | undefined) =>
-  compare(sourceBuild, want, seen?.config).map(({ path, have }) => `${pathText(path)}: ${have}`);
+  compare(want, seen).map(({ path, text, have }) => `${pathText(path)}: ${text ?? have}`);
 
 test("what was built is in sync; other builds are shown, not compared", async () => {
   const owner = `{"item":"build ${BUILDS}/llama.cpp/old","owners":[]}`;
@@ -56,9 +56,9 @@ test("what was changed by hand is named, and built again", async () => {
     "differs\t>f\t644\t0:0\t1 3.0 9\t\t./notes",
   );
   expect(changes(seen)).toEqual([
-    'content["bin/server"]: changed after it was built',
-    'content["bin/rpc"]: missing',
-    "content.notes: put there by hand",
+    'content["bin/server"]: was changed after it was built',
+    'content["bin/rpc"]: is missing',
+    "content.notes: was put there by hand",
   ]);
   expect(sourceBuild.items(seen?.config ?? {})).toEqual(sourceBuild.items(want));
   expect(steps(sourceBuild.apply(want, seen, context)).map(shown)).toEqual([
@@ -68,14 +68,14 @@ test("what was changed by hand is named, and built again", async () => {
 
 test("a folder that somebody else put there is not taken for a build", async () => {
   expect(changes(await observe("present", "unfinished\t0"))).toEqual([
-    'content["."]: not built by gpu-hosts',
+    'content["."]: was not built by gpu-hosts',
   ]);
 });
 
 test("no build at all is absent; one that was begun is ours to take away", async () => {
   expect(await observe("unfinished\t0")).toBeUndefined();
   const begun = await observe("unfinished\t4096");
-  expect(changes(begun)).toEqual(['content["."]: not built to the end']);
+  expect(changes(begun)).toEqual(['content["."]: was not built to the end']);
   expect(begun?.status).toMatchObject({ placed: false });
 });
 
@@ -116,11 +116,11 @@ test("every flag reaches cmake as one word, and every target", () => {
   }
 });
 
-test.each<[string, Record<string, { used: boolean }>, string[], string[]]>([
-  ["the last one takes all along", { old: { used: false } }, [generation, "old"], []],
+test.each<[string, Record<string, { bytes: number; used: boolean }>, string[], string[]]>([
+  ["the last one takes all along", { old: { bytes: 1, used: false } }, [generation, "old"], []],
   [
     "a replaced one stays, older ones go",
-    { new: { used: true }, old: { used: false } },
+    { new: { bytes: 1, used: true }, old: { bytes: 1, used: false } },
     ["old"],
     [generation, "new"],
   ],

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Downloaded, downloaded } from "#facts/downloads.ts";
 import { ownedItems } from "#facts/owners.ts";
 import { type Generations, generationsBeside, removeGenerations } from "#provider/contract/generations.ts";
-import { type Change, defineResource } from "#provider/contract/resource.ts";
+import { defineResource, type Finding, type Observation } from "#provider/contract/resource.ts";
 import { long } from "#provider/contract/step.ts";
 import { buildScript } from "./build.ts";
 import {
@@ -43,30 +43,32 @@ const inputs = z.strictObject({
 
 type Want = z.output<typeof inputs>;
 
-/** What is seen beside the inputs: entries of the build's folder that are not as they were built. */
-type Seen = Partial<Want> & { readonly content?: Readonly<Record<string, string>> };
-
 /** What a partial configuration, as an observation may be, says of its place. */
 const placeOf = ({ name, source, targets, ...rest }: Partial<Want>): BuildPlace | undefined =>
   name === undefined || source === undefined || targets === undefined
     ? undefined
     : { ...rest, name, source, targets };
 
-/** Entries that are not as they were built, in few words. */
-function contentOf({ record, differences }: Downloaded): Readonly<Record<string, string>> {
-  if (record === undefined) return { ".": "not built by gpu-hosts" };
-  const words = [...differences].map(([path, { then, now }]) => {
-    return [path, then && now ? "changed after it was built" : now ? "put there by hand" : "missing"];
-  });
-  return Object.fromEntries(words);
+const entryFinding = (path: string, text: string): Finding => ({ path: ["content", path], text });
+
+/** Entries that are not as they were built. */
+function contentFindings({ present, record, differences }: Downloaded): readonly Finding[] {
+  if (!present) return [entryFinding(".", "was not built to the end")];
+  if (record === undefined) return [entryFinding(".", "was not built by gpu-hosts")];
+  return [...differences].map(([path, { then, now }]) =>
+    entryFinding(
+      path,
+      then && now ? "was changed after it was built" : now ? "was put there by hand" : "is missing",
+    ),
+  );
 }
 
 /** What is shown beside the configuration. */
-interface Status {
+type BuildStatus = {
   /** Whether the folder is there, and not only what was begun. */
   readonly placed: boolean;
   readonly otherGenerations: Generations;
-}
+};
 
 const itemOf = ({ name, directory = BUILDS }: Pick<BuildPlace, "name" | "directory">, generation: string) =>
   `build ${directory}/${name}/${generation}`;
@@ -94,7 +96,7 @@ export const sourceBuild = defineResource({
     return place ? [{ name: itemOf(place, generationOf(place)), path: ["targets"], shared: true }] : [];
   },
 
-  async observe(host, want) {
+  async observe(host, want): Promise<Observation<Want, BuildStatus> | undefined> {
     const [seen, owned] = await Promise.all([
       host.ask(
         downloaded({
@@ -111,21 +113,7 @@ export const sourceBuild = defineResource({
     };
     // What was begun is ours to take away.
     if (!seen.present && seen.unfinished === 0) return undefined;
-    const content = seen.present ? contentOf(seen) : { ".": "not built to the end" };
-    const config: Seen = { ...want, ...(Object.keys(content).length > 0 ? { content } : {}) };
-    return { config, status };
-  },
-
-  diff(want, { content = {}, ...have }: Seen) {
-    const keys = [...new Set([...Object.keys(want), ...Object.keys(have)])] as (keyof Want)[];
-    return [
-      ...keys
-        .filter((key) => JSON.stringify(want[key]) !== JSON.stringify(have[key]))
-        .map((key): Change => ({ path: [key], kind: "update", want: want[key], have: have[key] })),
-      ...Object.entries(content).map(
-        ([path, seen]): Change => ({ path: ["content", path], kind: "update", want: "as built", have: seen }),
-      ),
-    ];
+    return { config: want, findings: contentFindings(seen), status };
   },
 
   *apply(want) {
@@ -139,8 +127,8 @@ export const sourceBuild = defineResource({
   },
 
   *remove({ status }, { last }) {
-    if (!last) return;
-    const { placed, otherGenerations } = status as unknown as Status;
+    if (!last || !status) return;
+    const { placed, otherGenerations } = status;
     const generation = generationOf(last);
     yield* removeGenerations(
       { generation, placed, others: otherGenerations },

@@ -62,20 +62,10 @@ export const inputs = z
     readiness: readiness
       .optional()
       .describe("How the service proves after a start that it serves. Default: the unit is active."),
-    diagnose: z
-      .array(z.string())
-      .min(1)
-      .optional()
-      .describe("Program and arguments whose output is added to the error when the service fails."),
-    pending: z
-      .record(z.string(), z.string())
-      .default({})
-      .describe("Never set. What a host still has to do shows here: reload, restart, readiness …"),
   })
   .superRefine((want, context) => {
     const refuse = (path: string, message: string) =>
       context.addIssue({ code: "custom", path: [path], message });
-    if (Object.keys(want.pending).length > 0) refuse("pending", "is read from the host and never set");
     if (want.enabled && want.unit !== undefined && !/^\[Install\]/m.test(want.unit))
       refuse(
         "enabled",

@@ -1,28 +1,43 @@
 import { isDeepStrictEqual } from "node:util";
 import { showUnit, type TextFile, type Unit, unitFiles } from "#facts/systemd.ts";
-import type { Observation } from "#provider/contract/resource.ts";
+import { findingsOf, type Observation } from "#provider/contract/resource.ts";
 import type { Host } from "#transport/host.ts";
 import { parseEnvironment } from "./environment-file.ts";
 import type { Want } from "./inputs.ts";
-import { parseStarted, placesOf, renderLink, STARTED_WITH, type Started, startedBy } from "./rendered.ts";
+import { parseStarted, placesOf, renderLink, type Started, startedBy, startedVariable } from "./rendered.ts";
 
 /** A unit that systemd restarted this often and that is up for less than a minute is in a loop. */
-const LOOP_RESTARTS = 3;
+const loopRestarts = 3;
 
-/** What two facts say of one unit; `unit.started` is the raw {@link STARTED_WITH} of the running process. */
+/** What two facts say of one unit; `unit.started` is the raw {@link startedVariable} of the running process. */
 interface Seen {
   readonly unit: Unit;
   readonly files: ReadonlyMap<string, TextFile>;
 }
 
+/** Shown beside the configuration. */
+export type UnitStatus = {
+  /** Whether systemd could load the unit file: `loaded`, `masked`, `bad-setting` … */
+  readonly load: string;
+  readonly state: string;
+  /** Whether it starts at boot, in systemd's words. */
+  readonly file: string;
+  readonly since?: string;
+  /** How the last run ended, of a unit that has failed. */
+  readonly result?: string;
+};
+
+/** As the owners record keeps a unit that was there before us. */
+export type Original = Partial<Want> & { readonly masked: boolean };
+
 export async function observe(
   host: Host,
   want: Want,
   last: Want | undefined,
-): Promise<Observation<Want> | undefined> {
+): Promise<Observation<Want, UnitStatus> | undefined> {
   const { environment, owed } = placesOf(want.name);
   const [unit, files] = await Promise.all([
-    host.ask(showUnit(want.name, STARTED_WITH)),
+    host.ask(showUnit(want.name, startedVariable)),
     host.ask(unitFiles(want.name, [environment, owed])),
   ]);
   return judge(want, last, { unit, files });
@@ -37,10 +52,10 @@ const sameFiles = (want: Want, have: Own) =>
 type Own = Pick<Want, "unit" | "dropIns" | "environment">;
 
 /** Pure: what the facts mean, in the shape of the inputs. */
-function judge(want: Want, last: Want | undefined, seen: Seen): Observation<Want> | undefined {
+function judge(want: Want, last: Want | undefined, seen: Seen): Observation<Want, UnitStatus> | undefined {
   const { unit, files } = seen;
   const places = placesOf(want.name);
-  const { [STARTED_WITH]: stamp, ...environment } = parseEnvironment(
+  const { [startedVariable]: stamp, ...environment } = parseEnvironment(
     files.get(places.environment)?.text ?? "",
   );
   const ours = want.unit !== undefined || last?.unit !== undefined;
@@ -61,19 +76,26 @@ function judge(want: Want, last: Want | undefined, seen: Seen): Observation<Want
     enabled: unit.file === "enabled" || unit.file === "alias",
     running,
     restartOn: process.restartOn,
-    pending: definedOf({
-      files: attributes(want, files),
-      ...pendingOf(unit),
-      restart: process.restart,
-      readiness: running && files.has(places.owed) ? "not proven since the last start" : undefined,
-    }),
-    // Not on the host: how to prove and to explain. They never differ.
+    // Not on the host: how to prove. It never differs.
     ...(want.readiness ? { readiness: want.readiness } : {}),
-    ...(want.diagnose ? { diagnose: want.diagnose } : {}),
   };
+  const findings = findingsOf({
+    files: wrongHelperFile(want, files),
+    ...wrongUnit(unit),
+    restart: process.restart,
+    readiness: running && files.has(places.owed) ? "not proven since the last start" : undefined,
+  });
+  const original: Original = { ...config, masked: unit.load === "masked" };
   const moving = unit.queued || ["activating", "deactivating", "reloading"].includes(unit.active);
   // A unit whose files differ is restarted anyway; waiting could not turn that into another answer.
-  return { config, status: statusOf(unit), settling: moving && sameFiles(want, own) };
+  const settling = moving && sameFiles(want, own);
+  return {
+    config,
+    findings,
+    status: statusOf(unit),
+    originals: { [`unit ${want.name}`]: original },
+    settling,
+  };
 }
 
 const nothingOf = (own: Own, files: Seen["files"], places: ReturnType<typeof placesOf>) =>
@@ -83,7 +105,7 @@ const nothingOf = (own: Own, files: Seen["files"], places: ReturnType<typeof pla
   !files.has(places.link);
 
 /** What systemd itself still has to do or cannot do. */
-function pendingOf(unit: Unit): Record<string, string | undefined> {
+function wrongUnit(unit: Unit): Record<string, string | undefined> {
   const known = unit.load === "loaded" || unit.load === "not-found";
   return {
     unit: known ? undefined : `${unit.load} to systemd`,
@@ -93,8 +115,9 @@ function pendingOf(unit: Unit): Record<string, string | undefined> {
   };
 }
 
-function statusOf(unit: Unit): Record<string, string> {
+function statusOf(unit: Unit): UnitStatus {
   return {
+    load: unit.load,
     state: `${unit.active} (${unit.sub})`,
     file: unit.file,
     ...(unit.began === undefined || unit.active !== "active"
@@ -119,7 +142,7 @@ function dropInsIn(want: Want, last: Want | undefined, files: Seen["files"]): Re
 }
 
 /** Our two helper files: there, unchanged and closed to others. */
-function attributes(want: Want, files: Seen["files"]): string | undefined {
+function wrongHelperFile(want: Want, files: Seen["files"]): string | undefined {
   const link = renderLink(want.name);
   if (link === undefined) return undefined;
   const places = placesOf(want.name);
@@ -129,14 +152,14 @@ function attributes(want: Want, files: Seen["files"]): string | undefined {
   const { mode, owner } = environment;
   return mode === "600" && owner === "root:root"
     ? undefined
-    : `${places.environment} is ${mode} ${owner}, not 600`;
+    : `${places.environment} is ${mode} ${owner}, should be 600 root:root`;
 }
 
 function looping(unit: Unit): boolean {
   if (unit.sub === "auto-restart") return true;
   return (
     unit.active === "active" &&
-    unit.restarts >= LOOP_RESTARTS &&
+    unit.restarts >= loopRestarts &&
     unit.began !== undefined &&
     unit.now - unit.began < 60
   );
@@ -177,11 +200,4 @@ function older(want: Want, have: Own, then: Started): string | undefined {
     (key) => now[key] !== then[key] && isDeepStrictEqual(want[key], have[key]),
   );
   return keys.length === 0 ? undefined : `started with another ${keys.join(", ")}`;
-}
-
-/** Without the keys that hold nothing. */
-function definedOf(record: Record<string, string | undefined>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(record).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
 }

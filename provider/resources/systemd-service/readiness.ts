@@ -6,7 +6,7 @@ import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Readiness, Want } from "./inputs.ts";
 
 /** Restarts by systemd that are forgiven while a service starts: a group's members may come up in any order. */
-const FORGIVEN_RESTARTS = 2;
+const forgivenRestarts = 2;
 
 /** The service's own answer: exit 0 ready, 75 not yet, other: it will not be. The last line says what was seen. */
 function question(name: string, readiness: Readiness): ShellCommand {
@@ -50,12 +50,6 @@ export function portOf(readiness: Readiness): number | undefined {
   return Number(port || (protocol === "https:" ? 443 : 80));
 }
 
-/** What is added to an error of a unit: its journal and the caller's own diagnosis. */
-export function explain(want: Pick<Want, "name" | "diagnose">): ShellCommand {
-  const journal = journalOf(want.name);
-  return want.diagnose ? sh`${journal}; timeout 15 ${want.diagnose}` : journal;
-}
-
 /**
  * Waits until a unit that was just started serves. A unit that fails, stops or restarts again and again ends the waiting
  * at once; one whose ExecStartPre waits for other hosts is on its way. Progress is the last line it said; once it answers,
@@ -70,7 +64,7 @@ export function waitUntilReady(want: Want): WaitStep {
     what: shownReadiness(name, readiness),
     deadlineSeconds: readiness.deadlineSeconds,
     intervalSeconds: 1,
-    explain: explain(want),
+    explain: journalOf(name),
     hint: `once its cause is removed, run \`up\` again; more of what it said: journalctl -u ${name} on the machine`,
     command: sh`${port === undefined ? sh`stranger() { false; }` : listenerFunctions}
 get() { printf '%s\\n' "$state" | sed -n "s/^$1=//p"; }
@@ -85,7 +79,7 @@ look() {
   line=$(journalctl "_SYSTEMD_INVOCATION_ID=$(get InvocationID)" --lines=1 --output=cat --no-pager --quiet 2>/dev/null | tail -n 1 | cut -c 1-160)
   restarts=$(get NRestarts); job=$(get Job); taken=$(stranger ${name} ${port ?? 0})
   last="\${line:+: $line}\${taken:+; $taken}"
-  [ "\${restarts:-0}" -le ${FORGIVEN_RESTARTS} ] || { echo "it was restarted $restarts times$(ended)$last"; exit 1; }
+  [ "\${restarts:-0}" -le ${forgivenRestarts} ] || { echo "it was restarted $restarts times$(ended)$last"; exit 1; }
   if [ "\${job:-0}" != 0 ]; then echo "starting, $(get SubState): $line"; exit 75; fi
   case $(get ActiveState) in
   active) ;;

@@ -3,11 +3,11 @@ import { renderEnvironment } from "./environment-file.ts";
 import type { Want } from "./inputs.ts";
 
 /** Variable by which a running process tells what it was started with. */
-export const STARTED_WITH = "GPU_HOSTS_STARTED_WITH";
+export const startedVariable = "GPU_HOSTS_STARTED_WITH";
 
 /** Folders that we make for our files; each goes when the last file has gone. */
-export const CONFIGURATION = "/etc/gpu-hosts";
-export const ENVIRONMENTS = `${CONFIGURATION}/env`;
+export const configurationFolder = "/etc/gpu-hosts";
+export const environmentFolder = `${configurationFolder}/env`;
 
 /** Where everything of a unit lies. */
 export function placesOf(name: string) {
@@ -16,7 +16,7 @@ export function placesOf(name: string) {
     dropIns: `/etc/systemd/system/${name}.d`,
     /** Our own drop-in, which names the environment file. */
     link: `/etc/systemd/system/${name}.d/90-gpu-hosts.conf`,
-    environment: `${ENVIRONMENTS}/${name}.env`,
+    environment: `${environmentFolder}/${name}.env`,
     /** In /run, so that a boot settles it: what a broken-off run still owed this unit. */
     owed: `/run/gpu-hosts/${name}.owed`,
   };
@@ -58,4 +58,4 @@ export function renderLink(name: string): string | undefined {
 }
 
 export const renderEnvironmentFile = (want: Want): string =>
-  renderEnvironment({ ...want.environment, [STARTED_WITH]: JSON.stringify(startedBy(want)) });
+  renderEnvironment({ ...want.environment, [startedVariable]: JSON.stringify(startedBy(want)) });

@@ -1,36 +1,52 @@
 import { isDeepStrictEqual } from "node:util";
+import { journalOf } from "#facts/systemd.ts";
 import { keepAside, putBack } from "#provider/contract/linux-steps.ts";
-import type { Context, Observation } from "#provider/contract/resource.ts";
+import { type Context, findingAt, type Observation } from "#provider/contract/resource.ts";
 import { remove as deleted, run, type Step, write } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 import type { Want } from "./inputs.ts";
-import { explain, waitUntilReady } from "./readiness.ts";
-import { CONFIGURATION, ENVIRONMENTS, placesOf, renderEnvironmentFile, renderLink } from "./rendered.ts";
+import type { Original, UnitStatus } from "./observe.ts";
+import { waitUntilReady } from "./readiness.ts";
+import {
+  configurationFolder,
+  environmentFolder,
+  placesOf,
+  renderEnvironmentFile,
+  renderLink,
+} from "./rendered.ts";
 
 const open = { mode: "0644", owner: "root:root" };
 const closed = { mode: "0600", owner: "root:root" };
 // Longer than systemd waits for a unit to stop before it kills it (90 s by default).
-const STOP_SECONDS = 300;
+const stopSeconds = 300;
 
 const reload = () => run(sh`systemctl daemon-reload`);
-const stop = (name: string) => run(sh`systemctl stop ${name}`, { timeoutSeconds: STOP_SECONDS });
+const stop = (name: string) => run(sh`systemctl stop ${name}`, { timeoutSeconds: stopSeconds });
+
+type Seen = Observation<Want, UnitStatus>;
+
+/** As release 0.1.0 recorded it: that the unit was masked stood among the words of `pending`. */
+type Recorded = Partial<Original> & { readonly pending?: { readonly unit?: string } };
 
 /** What stood in this unit's place before we came, as our own observation recorded it. */
-const beforeOf = (context: Context<Want>, name: string) =>
-  context.before(`unit ${name}`) as Partial<Want> | undefined;
-
-const isMasked = ({ pending }: Partial<Want>) => pending?.unit?.startsWith("masked") ?? false;
+function originalOf(context: Context<Want>, name: string): Original | undefined {
+  const recorded = context.before(`unit ${name}`) as Recorded | undefined;
+  if (recorded === undefined) return undefined;
+  const { pending, masked = pending?.unit?.startsWith("masked") ?? false, ...rest } = recorded;
+  return { ...rest, masked };
+}
 
 /** Brings the unit, its drop-ins and its environment to what is wanted, and lets systemd read them. */
-function* files(want: Want, have: Partial<Want>, before: Partial<Want> | undefined): Generator<Step> {
+function* files(want: Want, seen: Seen | undefined, before: Original | undefined): Generator<Step> {
   const places = placesOf(want.name);
   const link = renderLink(want.name);
-  if (isMasked(have)) yield run(sh`systemctl unmask ${want.name}; systemctl unmask --runtime ${want.name}`);
+  const have = seen?.config ?? {};
+  if (seen?.status?.load === "masked")
+    yield run(sh`systemctl unmask ${want.name}; systemctl unmask --runtime ${want.name}`);
   const texts = [...unitAndDropIns(want, have, before)];
-  const complete = have.pending !== undefined && have.pending.files === undefined;
-  if (link !== undefined && !complete) texts.push(write(places.link, link, open));
+  if (link !== undefined && (!seen || findingAt(seen, "files"))) texts.push(write(places.link, link, open));
   yield* texts;
-  if (texts.length > 0 || have.pending?.reload || have.pending?.unit) yield reload();
+  if (texts.length > 0 || findingAt(seen, "reload") || findingAt(seen, "unit")) yield reload();
   // After the reload: only then does what a process finds in it also speak of the unit it was started from.
   if (link !== undefined) yield write(places.environment, renderEnvironmentFile(want), closed);
 }
@@ -63,34 +79,31 @@ function* text(
 }
 
 /** Whether what a process is started with is not what the running one has. */
-function outdated(want: Want, have: Partial<Want>): boolean {
+function outdated(want: Want, seen: Seen | undefined): boolean {
   const same = (key: "unit" | "dropIns" | "environment" | "restartOn") =>
-    isDeepStrictEqual(have[key], want[key]);
-  const pending = have.pending ?? {};
+    isDeepStrictEqual(seen?.config[key], want[key]);
   return (
     !(same("unit") && same("dropIns") && same("environment") && same("restartOn")) ||
-    ["files", "unit", "restart", "loop"].some((key) => key in pending)
+    ["files", "unit", "restart", "loop"].some((key) => findingAt(seen, key))
   );
 }
 
-export function* apply(
-  want: Want,
-  seen: Observation<Want> | undefined,
-  context: Context<Want>,
-): Generator<Step> {
+export function* apply(want: Want, seen: Seen | undefined, context: Context<Want>): Generator<Step> {
   const have = seen?.config ?? {};
   const { name } = want;
   const places = placesOf(name);
-  const changed = outdated(want, have);
+  const changed = outdated(want, seen);
   const start = want.running && (changed || !have.running);
 
   if (changed || start)
-    yield run(sh`install -d -m 0755 ${places.dropIns} && install -d -m 0700 ${ENVIRONMENTS} /run/gpu-hosts`);
+    yield run(
+      sh`install -d -m 0755 ${places.dropIns} && install -d -m 0700 ${environmentFolder} /run/gpu-hosts`,
+    );
   if (start) yield write(places.owed, "restart\n", closed);
-  if (changed) yield* files(want, have, beforeOf(context, name));
-  else if (have.pending?.reload) yield reload();
+  if (changed) yield* files(want, seen, originalOf(context, name));
+  else if (findingAt(seen, "reload")) yield reload();
   yield* boot(want, have);
-  yield* want.running ? running(want, have, start) : stopped(name, have);
+  yield* want.running ? running(want, seen, start) : stopped(name, have);
 }
 
 function* boot(want: Want, have: Partial<Want>): Generator<Step> {
@@ -104,9 +117,9 @@ function* stopped(name: string, have: Partial<Want>): Generator<Step> {
   if (have.running) yield stop(name);
 }
 
-function* running(want: Want, have: Partial<Want>, start: boolean): Generator<Step> {
-  if (start) yield* started(want, have.running ? "restart" : "start");
-  if (!start && !have.pending?.readiness) return;
+function* running(want: Want, seen: Seen | undefined, start: boolean): Generator<Step> {
+  if (start) yield* started(want, seen?.config.running ? "restart" : "start");
+  if (!start && !findingAt(seen, "readiness")) return;
   yield waitUntilReady(want);
   yield deleted(placesOf(want.name).owed);
 }
@@ -114,7 +127,7 @@ function* running(want: Want, have: Partial<Want>, start: boolean): Generator<St
 function* started(want: Want, verb: "start" | "restart"): Generator<Step> {
   // Not blocking: a unit may wait for other hosts before it starts. One that hit its start limit is let go first.
   const command = sh`systemctl reset-failed ${want.name} 2>/dev/null; systemctl ${verb} --no-block ${want.name}`;
-  yield run(command, { explain: explain(want) });
+  yield run(command, { explain: journalOf(want.name) });
   yield write(placesOf(want.name).owed, "readiness\n", closed);
 }
 
@@ -134,11 +147,11 @@ function* originals(name: string, have: Partial<Want>, before: Partial<Want>): G
   }
 }
 
-export function* remove(seen: Observation<Want>, context: Context<Want>): Generator<Step> {
+export function* remove(seen: Seen, context: Context<Want>): Generator<Step> {
   const have = seen.config;
   const name = have.name ?? context.last?.name ?? "";
-  const found = beforeOf(context, name) ?? {};
-  const masked = isMasked(found);
+  const found: Original = originalOf(context, name) ?? { masked: false };
+  const { masked } = found;
   // The unit file of a masked unit is the mask.
   const before = masked ? { ...found, unit: undefined } : found;
   const places = placesOf(name);
@@ -147,7 +160,8 @@ export function* remove(seen: Observation<Want>, context: Context<Want>): Genera
   if (have.enabled && !before.enabled) yield run(sh`systemctl disable ${name}`);
   yield* originals(name, have, before);
   const { link, dropIns, environment, owed } = places;
-  for (const path of [link, dropIns, environment, ENVIRONMENTS, CONFIGURATION, owed]) yield deleted(path);
+  for (const path of [link, dropIns, environment, environmentFolder, configurationFolder, owed])
+    yield deleted(path);
   yield reload();
   yield run(sh`systemctl reset-failed ${name} 2>/dev/null; true`);
   if (masked) yield run(sh`systemctl mask --quiet ${name}`);

@@ -14,14 +14,20 @@ import { apply, remove } from "./steps.ts";
  */
 export const systemdService = defineResource({
   type: "SystemdService",
-  version: 1,
+  version: 2,
   inputs,
   identity: ["name"],
   id: ({ name }) => name,
   fromId: (name) => ({ name }),
+  // What a refresh of version 1 had found pending stays in sight as a key that is not wanted, until `up` has repaired it.
+  migrate({ pending, diagnose: _, ...rest }) {
+    return pending && Object.keys(pending).length > 0 ? { ...rest, pending } : rest;
+  },
   items: ({ name }) => (name === undefined ? [] : [{ name: `unit ${name}`, path: [] }]),
   observe,
   obstacles,
   apply,
   remove,
+  probes: ({ name, running }) => (running ? [{ kind: "unit", unit: name }] : []),
+  journalUnits: ({ name }) => [name],
 });

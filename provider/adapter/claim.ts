@@ -1,8 +1,6 @@
 import { claimantOf, type Self } from "#provider/converge/owners.ts";
-import { HostError } from "#transport/errors.ts";
-import type { Machine } from "#transport/host.ts";
 import type { Runtime } from "./runtime.ts";
-import type { Named, Opened } from "./state.ts";
+import type { Opened } from "./state.ts";
 
 /** As whom a resource claims its items, and what of the host's record it may take for its own. */
 export const selfOf = (runtime: Runtime, urn: string, { host, claimedAs }: Opened): Self => ({
@@ -11,24 +9,6 @@ export const selfOf = (runtime: Runtime, urn: string, { host, claimedAs }: Opene
   formerly: claimedAs === undefined ? undefined : claimantOf(claimedAs),
   inherits: runtime.inventory.hosts[host]?.takeOver ?? [],
 });
-
-export const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
-
-/** An error of a resource: host first, then resource, then what was tried and what came back. */
-export function told(
-  host: string,
-  { target }: Pick<Machine, "target">,
-  { definition, name }: Named,
-  error: unknown,
-  mask: (text: string) => string,
-): string {
-  // A HostError names the host by itself.
-  const what =
-    error instanceof HostError
-      ? [error.what, ...(error.hint ? [error.hint.replaceAll(/^/gm, "  ")] : [])].join("\n")
-      : messageOf(error);
-  return `${host} (${target}), ${definition.type} ${name}: ${mask(what)}`;
-}
 
 /** Says that the machine knows items under this resource's very name which the state does not know. */
 export async function warnOfNamesakes(

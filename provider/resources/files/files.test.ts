@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import { expect, test } from "vitest";
+import { contents, entries } from "#facts/files.ts";
+import { shown } from "#provider/contract/step.ts";
+import { compare } from "#provider/converge/compare.ts";
+import { keyOf } from "#transport/command.ts";
+import { fakeHost } from "#transport/fake.ts";
+import { files } from "./files.ts";
+
+const want = files.inputs.parse({ files: { "/a": { content: "ours\n" } } });
+const sha256 = (content: Buffer) => createHash("sha256").update(content).digest("hex");
+
+/** A host with one regular file. */
+function hostWith(content: Buffer) {
+  const stat = `81a4 root:root ${content.length} /a\0`;
+  return fakeHost({
+    [keyOf(entries(["/a"]).command)]: `${stat}\0\0\0\0${sha256(content)}  /a\0`,
+    [keyOf(contents(["/a"]).command)]: `${content.toString("base64")}\n`,
+  });
+}
+const context = { before: () => undefined };
+
+test("other text is a difference, in full", async () => {
+  const seen = await files.observe(hostWith(Buffer.from("theirs\n")), want, undefined);
+  expect(compare(want, seen)).toEqual([
+    { path: ["files", "/a", "content"], kind: "update", want: "ours\n", have: "theirs\n" },
+  ]);
+});
+
+test.each([
+  ["binary", Buffer.from([0, 1, 2, 255])],
+  ["large", Buffer.alloc(70_000, "x")],
+])(
+  "other content that is %s is a finding, with size and hash; it is written anew and remembered as it was",
+  async (_, content) => {
+    const seen = await files.observe(hostWith(content), want, undefined);
+    const what = `${content.length} bytes, sha256 ${sha256(content)}`;
+    expect(compare(want, seen)).toEqual([
+      { path: ["files", "/a", "content"], kind: "finding", text: `is other than wanted: ${what}` },
+    ]);
+    expect(seen?.originals).toEqual({
+      "file /a": { content: `(${what})`, mode: "0644", owner: "root:root" },
+    });
+    expect([...files.apply(want, seen, context)].map(shown)).toEqual(["write /a (0644 root:root, 5 bytes)"]);
+  },
+);
+
+test("such content at a path that is no longer wanted is no finding", async () => {
+  const other = files.inputs.parse({ files: { "/b": { directory: true } } });
+  const content = Buffer.from([0, 1]);
+  const host = fakeHost({
+    [keyOf(entries(["/b", "/a"]).command)]: `81a4 root:root 2 /a\0\0\0\0\0${sha256(content)}  /a\0`,
+    [keyOf(contents(["/a"]).command)]: `${content.toString("base64")}\n`,
+  });
+  const seen = await files.observe(host, other, want);
+  expect(seen?.findings).toEqual([]);
+  expect(seen?.config.files).toEqual({
+    "/a": { content: `(2 bytes, sha256 ${sha256(content)})`, mode: "0644", owner: "root:root" },
+  });
+});
