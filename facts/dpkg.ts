@@ -1,5 +1,6 @@
 import { sh } from "#transport/command.ts";
-import type { Fact } from "#transport/host.ts";
+import type { Fact, Finished } from "#transport/host.ts";
+import { linesOf, partsOf } from "./lines.ts";
 
 /** A package as dpkg's database has it. */
 export interface Package {
@@ -8,11 +9,15 @@ export interface Package {
   readonly version: string;
 }
 
-function parsePackages(stdout: string): ReadonlyMap<string, Package> {
-  const [native, ...lines] = stdout.split("\n").filter((line) => line !== "");
-  if (!native) throw new Error("dpkg did not say which architecture it is for");
+const row = /^([a-z0-9][a-z0-9+.-]*)\t([a-z0-9-]+)\t([a-z-]+)\t(\S*)$/;
+
+function parsePackages(finished: Finished): ReadonlyMap<string, Package> {
+  // 1: it does not know some of the names. 2 is a failure: its database cannot be read.
+  const [native = "", ...lines] = linesOf(finished, [0, 1]);
+  if (!/^[a-z0-9-]+$/.test(native))
+    throw new Error(`dpkg did not say which architecture it is for: ${native}`);
   const found = lines
-    .map((line) => line.split("\t"))
+    .map((line) => partsOf(line, row, "a package"))
     // The same name may be installed for a foreign architecture as well; that one was not asked for.
     .filter(([, architecture]) => architecture === native || architecture === "all")
     .filter(([, , status]) => status !== "not-installed");
@@ -23,6 +28,6 @@ function parsePackages(stdout: string): ReadonlyMap<string, Package> {
 export const packages = (names: readonly string[]): Fact<ReadonlyMap<string, Package>> => ({
   name: "dpkg-query",
   command: sh`dpkg --print-architecture
-dpkg-query -W -f '\${Package}\\t\${Architecture}\\t\${db:Status-Status}\\t\${Version}\\n' -- ${names} 2>/dev/null; exit 0`,
-  parse: ({ stdout }) => parsePackages(stdout),
+dpkg-query -W -f '\${Package}\\t\${Architecture}\\t\${db:Status-Status}\\t\${Version}\\n' -- ${names}`,
+  parse: parsePackages,
 });
