@@ -19,7 +19,7 @@ export const checkRecord = (path: string): Fact<CheckRecord | undefined> => ({
     const { stdout } = finished;
     if (stdout === "") return undefined;
     const end = stdout.indexOf("\n");
-    const [at] = partsOf(stdout.slice(0, end).trimEnd(), /^(\d+)$/, "a time");
+    const [at] = partsOf(end < 0 ? "" : stdout.slice(0, end).trimEnd(), /^(\d+)$/, "a time");
     return { at: Number(at), passed: parsed(stdout.slice(end + 1)) };
   },
 });

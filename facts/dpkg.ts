@@ -7,9 +7,11 @@ export interface Package {
   /** `installed`, `config-files`, `half-configured`, `half-installed`, `unpacked`, `triggers-pending` … */
   readonly status: string;
   readonly version: string;
+  /** `apt-mark hold`: apt leaves it at the version it has. */
+  readonly held?: true;
 }
 
-const row = /^([a-z0-9][a-z0-9+.-]*)\t([a-z0-9-]+)\t([a-z-]+)\t(\S*)$/;
+const row = /^([a-z0-9][a-z0-9+.-]*)\t([a-z0-9-]+)\t([a-z-]+)\t(\S*)(?:\t([a-z]+))?$/;
 
 function parsePackages(finished: Finished): ReadonlyMap<string, Package> {
   // 1: it does not know some of the names. 2 is a failure: its database cannot be read.
@@ -21,13 +23,18 @@ function parsePackages(finished: Finished): ReadonlyMap<string, Package> {
     // The same name may be installed for a foreign architecture as well; that one was not asked for.
     .filter(([, architecture]) => architecture === native || architecture === "all")
     .filter(([, , status]) => status !== "not-installed");
-  return new Map(found.map(([name = "", , status = "", version = ""]) => [name, { status, version }]));
+  return new Map(
+    found.map(([name = "", , status = "", version = "", selected]) => [
+      name,
+      { status, version, ...(selected === "hold" ? { held: true as const } : {}) },
+    ]),
+  );
 }
 
 /** Packages of the machine's own architecture, by name; a name that dpkg does not know is not in the answer. */
 export const packages = (names: readonly string[]): Fact<ReadonlyMap<string, Package>> => ({
   name: "dpkg-query",
   command: sh`dpkg --print-architecture
-dpkg-query -W -f '\${Package}\\t\${Architecture}\\t\${db:Status-Status}\\t\${Version}\\n' -- ${names}`,
+dpkg-query -W -f '\${Package}\\t\${Architecture}\\t\${db:Status-Status}\\t\${Version}\\t\${db:Status-Want}\\n' -- ${names}`,
   parse: parsePackages,
 });

@@ -6,10 +6,10 @@ export function splitLines(text: string): readonly string[] {
   return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
 }
 
-/** Throws for an exit code that does not come with an answer, with what the command said last. @param codes those that do */
+/** Throws for an exit code that does not come with an answer, with what the command said first. @param codes those that do */
 export function refuseFailure({ exitCode, stderr }: Finished, codes: readonly number[] = [0]): void {
   if (codes.includes(exitCode)) return;
-  throw new Error(splitLines(stderr.trim()).at(-1) || `it ended with exit code ${exitCode}`);
+  throw new Error(splitLines(stderr.trim())[0] || `it ended with exit code ${exitCode}`);
 }
 
 /**

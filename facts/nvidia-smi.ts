@@ -84,9 +84,18 @@ const cure = (said: string) =>
 
 function parseGpu(line: string): Gpu {
   const parts = line.split(",").map((part) => part.trim());
-  const [index = "", uuid = "", name = "", driver = "", total, used, utilization, temperature, capability] =
-    parts;
-  if (!/^\d+$/.test(index) || !(known(capability) === undefined || /^\d+\.\d+$/.test(capability ?? "")))
+  const [
+    index = "",
+    uuid = "",
+    name = "",
+    driver = "",
+    total,
+    used,
+    utilization,
+    temperature,
+    capability = "",
+  ] = parts;
+  if (!/^\d+$/.test(index) || !/^(\d+\.\d+|\[.*\])$/.test(capability))
     throw new Error(`nvidia-smi answered a line that is not of a GPU: ${line}`);
   return {
     index: Number(index),
