@@ -10,5 +10,15 @@ test("packages marked automatic are found, those marked manual again are not", (
 });
 
 test("a machine without marks has no automatic packages", () => {
-  expect(parse("")).toEqual(new Set());
+  expect(parse("amd64\n")).toEqual(new Set());
+});
+
+test("the mark of a foreign architecture's package does not count", () => {
+  expect(parse(fixture("apt-two-architectures.debian12.txt"))).toEqual(new Set(["curl"]));
+});
+
+test("marks that cannot be read are no absence of marks", () => {
+  const stderr = "grep: /var/lib/apt/extended_states: Permission denied\n";
+  expect(() => automaticPackages([]).parse({ exitCode: 2, stdout: "amd64\n", stderr })).toThrow("denied");
+  expect(() => parse("amd64\nPackage: curl\n")).toThrow("not the mark of a package");
 });

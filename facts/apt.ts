@@ -1,19 +1,45 @@
 import { type ShellCommand, sh } from "#transport/command.ts";
-import type { Fact } from "#transport/host.ts";
+import type { Fact, Finished } from "#transport/host.ts";
+import { linesOf } from "./lines.ts";
 import { whoFunction } from "./proc.ts";
 
 const marks = "/var/lib/apt/extended_states";
 
-function parseAutomatic(stdout: string): ReadonlySet<string> {
-  const stanzas = stdout.split(/^(?=Package: )/m).filter((stanza) => /^Auto-Installed: 1$/m.test(stanza));
-  return new Set(stanzas.flatMap((stanza) => /^Package: (\S+)/.exec(stanza)?.[1] ?? []));
+function parseAutomatic(finished: Finished): ReadonlySet<string> {
+  // grep's 1: none of them has a mark.
+  const [native = "", ...lines] = linesOf(finished, [0, 1]);
+  if (!/^[a-z0-9-]+$/.test(native))
+    throw new Error(`dpkg did not say which architecture it is for: ${native}`);
+  const strange = lines.find((line) => !/^(|--|[A-Z][\w-]*: .*)$/.test(line));
+  if (strange !== undefined) throw new Error(`not a line of apt's marks: ${strange}`);
+  const marks = lines
+    .join("\n")
+    .split(/^(?=Package: )/m)
+    .filter((stanza) => stanza.startsWith("Package: "));
+  return new Set(
+    marks
+      .map(parseMark)
+      .flatMap((mark) => (mark.automatic && [native, "all"].includes(mark.architecture) ? [mark.name] : [])),
+  );
 }
 
-/** Which of the packages stand there only because others depend on them. Read from apt's own file: `apt-mark` may rebuild a cache. */
+function parseMark(stanza: string): { name: string; architecture: string; automatic: boolean } {
+  const value = (key: string) => new RegExp(`^${key}: (\\S+)$`, "m").exec(stanza)?.[1];
+  const [name, architecture, automatic] = [value("Package"), value("Architecture"), value("Auto-Installed")];
+  if (name === undefined || architecture === undefined || automatic === undefined)
+    throw new Error(`not the mark of a package: ${stanza.trim().replaceAll("\n", "; ")}`);
+  return { name, architecture, automatic: automatic === "1" };
+}
+
+/**
+ * Which of the packages stand there only because others depend on them. The same package for a foreign architecture has a mark
+ * of its own, which does not count. Read from apt's own file: `apt-mark` may rebuild a cache.
+ */
 export const automaticPackages = (names: readonly string[]): Fact<ReadonlySet<string>> => ({
   name: "apt marks",
-  command: sh`grep -x -F -A2 ${names.flatMap((name) => ["-e", `Package: ${name}`])} ${marks} 2>/dev/null; exit 0`,
-  parse: ({ stdout }) => parseAutomatic(stdout),
+  command: sh`dpkg --print-architecture || exit
+[ ! -e ${marks} ] || grep -x -F -A2 ${names.flatMap((name) => ["-e", `Package: ${name}`])} ${marks}`,
+  parse: parseAutomatic,
 });
 
 /**

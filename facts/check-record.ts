@@ -1,5 +1,6 @@
 import { sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
+import { partsOf, refuseFailure } from "./lines.ts";
 
 /** What a check left on its host when it passed. */
 export interface CheckRecord {
@@ -13,10 +14,13 @@ export interface CheckRecord {
 export const checkRecord = (path: string): Fact<CheckRecord | undefined> => ({
   name: `record ${path}`,
   command: sh`[ ! -f ${path} ] || { stat -c %Y -- ${path} && cat -- ${path}; }`,
-  parse: ({ stdout }) => {
+  parse: (finished) => {
+    refuseFailure(finished);
+    const { stdout } = finished;
     if (stdout === "") return undefined;
     const end = stdout.indexOf("\n");
-    return { at: Number(stdout.slice(0, end)), passed: parsed(stdout.slice(end + 1)) };
+    const [at] = partsOf(end < 0 ? "" : stdout.slice(0, end).trimEnd(), /^(\d+)$/, "a time");
+    return { at: Number(at), passed: parsed(stdout.slice(end + 1)) };
   },
 });
 

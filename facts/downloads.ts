@@ -1,5 +1,6 @@
 import { sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
+import { linesOf, partsOf } from "./lines.ts";
 
 /** One entry of a folder, as `find` sees it. */
 export interface Listed {
@@ -60,8 +61,10 @@ export const downloaded = (places: {
 printf 'unfinished\\t%s\\n' "$(du -scB1 -- ${places.unfinished} 2>/dev/null | tail -n 1 | cut -f1)"
 for g in ${places.folder.replace(/\/[^/]+$/, "")}/*/; do [ -d "$g" ] && printf 'generation\\t%s\\t%s\\n' "$(basename -- "$g")" "$(du -sB1 -- "$g" | cut -f1)"; done; exit 0`,
   timeoutSeconds: 60,
-  parse: ({ stdout }) => {
-    const lines = stdout.split("\n").filter((line) => line !== "");
+  parse: (finished) => {
+    const lines = linesOf(finished).filter((line) => line !== "");
+    for (const line of lines) partsOf(line, answerLine, "what was asked");
+    if (lines.length === 0) throw new Error("the answer is empty");
     const of = (kind: string) =>
       lines.filter((line) => line.startsWith(`${kind}\t`)).map((line) => line.slice(kind.length + 1));
     const generations = of("generation").map((line) => line.split("\t"));
@@ -77,6 +80,9 @@ for g in ${places.folder.replace(/\/[^/]+$/, "")}/*/; do [ -d "$g" ] && printf '
     };
   },
 });
+
+const answerLine =
+  /^(present|record\t.*|differs\t>?[a-zA-Z]\t[0-7]+\t\d+:\d+\t[^\t]*\t[^\t]*\t.+|unfinished\t\d*|generation\t[^\t]+\t\d*|owner\t\{.*\})$/;
 
 function differencesOf(lines: readonly string[]): ReadonlyMap<string, Difference> {
   const differences = new Map<string, Difference>();

@@ -20,3 +20,16 @@ test("a package that is installed for a foreign architecture only is not there",
 test("an answer without architecture is not understood", () => {
   expect(() => parse("")).toThrow("architecture");
 });
+
+test("a package that apt is to leave as it is", () => {
+  const found = parse(fixture("dpkg-held.debian12.txt"));
+  expect(found.get("curl")).toEqual({ status: "installed", version: "7.88.1-10+deb12u15", held: true });
+  expect(found.get("lab-both")).toEqual({ status: "installed", version: "1.0" });
+});
+
+test("names that dpkg does not know are an answer, a database that it cannot read is none", () => {
+  const stdout = fixture("dpkg-held.debian12.txt");
+  expect(packages([]).parse({ exitCode: 1, stdout, stderr: "" }).size).toBe(2);
+  const stderr = fixture("dpkg-cut-off.debian12.txt");
+  expect(() => packages([]).parse({ exitCode: 2, stdout: "amd64\n", stderr })).toThrow("error: parsing file");
+});

@@ -24,3 +24,17 @@ test("a file system that counts no inodes has no number of them", () => {
 test("what is no file system is not understood", () => {
   expect(() => parse("findmnt: not found\n")).toThrow("not the line of a file system");
 });
+
+test("a mount point with other letters than English", () => {
+  const recorded = readFileSync(
+    new URL("fixtures/file-systems-letters.debian12.txt", import.meta.url),
+    "utf8",
+  );
+  expect(parse(recorded)[0]?.target).toBe("/srv/Modèle 日");
+  // The form of /proc/mounts.
+  const octal = recorded.replaceAll(
+    /\\x([0-9a-f]{2})/g,
+    (_, hex) => `\\${Number.parseInt(hex, 16).toString(8).padStart(3, "0")}`,
+  );
+  expect(parse(octal)[0]?.target).toBe("/srv/Modèle 日");
+});

@@ -1,5 +1,6 @@
 import { sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
+import { linesOf, partsOf } from "./lines.ts";
 
 /** The file system on which a path lies or would lie. */
 export interface FileSystem {
@@ -16,15 +17,20 @@ export interface FileSystem {
   readonly freeInodes: number | undefined;
 }
 
-/** A space in a mount point comes as `\\x20`. */
-const unescaped = (text: string) =>
-  text.replaceAll(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+/** Bytes that are no plain character come escaped, each for itself: a space as `\\x20`, an é as `\\xc3\\xa9`, older ones as `\\040`. */
+function unescaped(text: string): string {
+  const bytes = Buffer.from(text).toString("latin1");
+  const plain = bytes.replaceAll(/\\(?:x([0-9a-f]{2})|([0-3][0-7]{2}))/g, (_, hex?: string, octal?: string) =>
+    String.fromCharCode(hex === undefined ? Number.parseInt(octal ?? "", 8) : Number.parseInt(hex, 16)),
+  );
+  return Buffer.from(plain, "latin1").toString();
+}
+
+const form = /^(\/\S*) (\S+) (\S+) (ro|rw) (\d+ \d+ \d+ \d+ \d+)$/;
 
 function parseFileSystem(line: string): FileSystem {
-  const [target = "", source = "", type = "", mode = "", ...counts] = line.split(" ");
-  const [unit = Number.NaN, blocks = Number.NaN, available = Number.NaN, inodes = 0, freeInodes = 0] =
-    counts.map(Number);
-  if (Number.isNaN(unit * blocks * available)) throw new Error(`not the line of a file system: ${line}`);
+  const [target = "", source = "", type = "", mode = "", counts = ""] = partsOf(line, form, "a file system");
+  const [unit = 0, blocks = 0, available = 0, inodes = 0, freeInodes = 0] = counts.split(" ").map(Number);
   return {
     target: unescaped(target),
     source: unescaped(source),
@@ -46,8 +52,8 @@ export const fileSystems = (paths: readonly string[]): Fact<readonly FileSystem[
   echo "$(findmnt -nro TARGET,SOURCE,FSTYPE --target "$path" | tail -n 1) $mode $(stat -f -c '%S %b %a %c %d' -- "$path")"
 done`,
   timeoutSeconds: 10,
-  parse: ({ stdout }) => {
-    const found = stdout.split("\n").filter(Boolean).map(parseFileSystem);
+  parse: (finished) => {
+    const found = linesOf(finished).map(parseFileSystem);
     // What is free may change between two looks at the same one.
     return [...new Map(found.map((one) => [one.target, one])).values()];
   },

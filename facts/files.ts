@@ -1,5 +1,6 @@
 import { sh } from "#transport/command.ts";
-import type { Fact } from "#transport/host.ts";
+import type { Fact, Finished } from "#transport/host.ts";
+import { base64, linesOf, partsOf, refuseFailure } from "./lines.ts";
 
 /** What stands at a path. */
 export interface Entry {
@@ -30,14 +31,25 @@ const look = (paths: readonly string[]) => sh`stat --printf='%f %U:%G %s %n\\0' 
 printf '\\0\\0'; readlink -z -- ${paths} 2>/dev/null
 printf '\\0\\0'; sha256sum -z -- ${paths} 2>/dev/null; exit 0`;
 
-function parseEntries(stdout: string): ReadonlyMap<string, Entry> {
-  const [stats = "", links = "", sums = ""] = stdout.split("\0\0").map((part) => part.replace(/^\0+/, ""));
+/** A user or a group may hold blanks (`domain users`), and so may a path; only the path begins with a slash. */
+const stated = /^([0-9a-f]{1,8}) ([^:]+:.+?) (\d+) (\/[\s\S]*)$/;
+const hashed = /^([0-9a-f]{64}) {2}(\/[\s\S]*)$/;
+
+function parseEntries(finished: Finished): ReadonlyMap<string, Entry> {
+  refuseFailure(finished);
+  const answers = finished.stdout.split("\0\0").map((part) => part.replace(/^\0+/, ""));
+  const [stats = "", links = "", sums = ""] = answers;
+  if (answers.length !== 3 || !finished.stdout.endsWith("\0")) throw new Error("the answer is not whole");
   const targets = records(links)[Symbol.iterator]();
-  const hashes = new Map(records(sums).map((record) => [record.slice(66), record.slice(0, 64)]));
-  return new Map(
+  const hashes = new Map(
+    records(sums).map((record) => {
+      const [hash = "", path = ""] = partsOf(record, hashed, "a hash");
+      return [path, hash];
+    }),
+  );
+  const found = new Map(
     records(stats).map((record) => {
-      const [raw = "0", owner = "", size = "0", ...name] = record.split(" ");
-      const path = name.join(" ");
+      const [raw = "", owner = "", size = "", path = ""] = partsOf(record, stated, "a file");
       const bits = Number.parseInt(raw, 16);
       const type = types.get(bits & typeBits) ?? "other";
       const hash = hashes.get(path);
@@ -53,6 +65,10 @@ function parseEntries(stdout: string): ReadonlyMap<string, Entry> {
       return [path, entry];
     }),
   );
+  const symlinks = [...found.values()].filter(({ type }) => type === "symlink").length;
+  if (records(links).length !== symlinks)
+    throw new Error(`${records(links).length} targets of ${symlinks} symlinks`);
+  return found;
 }
 
 /** What stands at each of the paths, symlinks not followed; a path with nothing there is not in the answer. */
@@ -61,7 +77,7 @@ export function entries(paths: readonly string[]): Fact<ReadonlyMap<string, Entr
     name: "files",
     command: look(paths),
     timeoutSeconds: 60,
-    parse: ({ stdout }) => parseEntries(stdout),
+    parse: parseEntries,
   };
 }
 
@@ -70,8 +86,9 @@ export function contents(paths: readonly string[]): Fact<ReadonlyMap<string, Buf
   return {
     name: "file contents",
     command: sh`for file in ${paths}; do base64 -w0 -- "$file" 2>/dev/null; echo; done`,
-    parse: ({ stdout }) => {
-      const lines = stdout.split("\n");
+    parse: (finished) => {
+      const lines = linesOf(finished).map((line) => partsOf(line, base64, "a file's content")[0] ?? "");
+      if (lines.length !== paths.length) throw new Error(`${lines.length} lines for ${paths.length} files`);
       return new Map(paths.map((path, i) => [path, Buffer.from(lines[i] ?? "", "base64")]));
     },
   };

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
+import { linesOf } from "./lines.ts";
 
 /** An IPv4 address of a machine. */
 export interface InterfaceAddress {
@@ -21,9 +22,9 @@ const answer = z.array(
 export const ipv4Addresses: Fact<readonly InterfaceAddress[]> = {
   name: "ip address",
   command: sh`ip -json -4 address show up scope global`,
-  parse: ({ stdout }) =>
+  parse: (finished) =>
     answer
-      .parse(JSON.parse(stdout || "[]"))
+      .parse(JSON.parse(linesOf(finished).join("\n")))
       .flatMap(({ ifname = "", addr_info }) =>
         addr_info.flatMap(({ local }) => (local === undefined ? [] : [{ device: ifname, address: local }])),
       ),

@@ -38,3 +38,13 @@ test("what is asked, quoted", () => {
   );
   expect(keyOf(journal(["a.service"], { after: "s=1;i=2" }).command)).toContain("'--after-cursor=s=1;i=2'");
 });
+
+test("a field that stands twice, once with bytes that are no text, leaves the other entries alone", () => {
+  expect(read(recorded("journal-twice.debian12")).map(({ message }) => message)).toEqual([
+    "Starting odd.service...",
+    "one two\ufffd\ufffd!",
+    "after",
+    "odd.service: Deactivated successfully.",
+    "Finished odd.service.",
+  ]);
+});

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
 import { sh } from "#transport/command.ts";
 import type { Fact, Finished } from "#transport/host.ts";
+import { linesOf } from "./lines.ts";
 
 /** One entry of a machine's journal. */
 export interface JournalEntry {
@@ -23,7 +24,10 @@ export type JournalRange =
 
 const MAX_MESSAGE = 8192;
 
-const field = z.union([z.string(), z.array(z.number()), z.array(z.string()), z.null()]).optional();
+const bytes = z.array(z.number());
+const field = z
+  .union([z.string(), bytes, z.array(z.union([z.string(), bytes, z.null()])), z.null()])
+  .optional();
 const printed = z.looseObject({
   __CURSOR: z.string(),
   __REALTIME_TIMESTAMP: z.string(),
@@ -37,8 +41,8 @@ const printed = z.looseObject({
 function textOf(value: z.output<typeof field>): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "string") return value;
-  if (value.every((part) => typeof part === "number")) return Buffer.from(value as number[]).toString("utf8");
-  return value.join(" ");
+  if (value.every((part) => typeof part === "number")) return Buffer.from(value).toString("utf8");
+  return value.map((part) => textOf(typeof part === "number" ? [part] : part)).join(" ");
 }
 
 /** What a log says must not steer the reader's terminal. */
@@ -60,12 +64,10 @@ function parseEntry(line: string): JournalEntry {
   };
 }
 
-function parseJournal({ exitCode, stdout, stderr }: Finished): readonly JournalEntry[] {
-  const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
+function parseJournal(finished: Finished): readonly JournalEntry[] {
   // 1 without a word: there is no entry.
-  if (exitCode !== 0 && lines.length === 0 && stderr.trim() !== "")
-    throw new Error(stderr.trim().split("\n").at(-1));
-  return lines.map(parseEntry);
+  const lines = linesOf(finished, finished.stderr.trim() === "" ? [0, 1] : [0]);
+  return lines.filter((line) => line.startsWith("{")).map(parseEntry);
 }
 
 const fields = ["MESSAGE", "SYSLOG_IDENTIFIER", "_COMM", "_PID"];

@@ -13,3 +13,16 @@ test("cores, not threads", () => {
 test("no lscpu is no answer", () => {
   expect(() => read("")).toThrow("no core");
 });
+
+test("cores of two kinds, which lscpu numbers from 0 for each", () => {
+  // Not recorded: the form of the kernel (Documentation/admin-guide/cputopology.rst), of 4 and 4 cores without threads.
+  expect(read(["01", "02", "04", "08", "10", "20", "40", "80", ""].join("\n"))).toBe(8);
+  expect(read(readFileSync(new URL("fixtures/thread-siblings.debian12.txt", import.meta.url), "utf8"))).toBe(
+    2,
+  );
+});
+
+test("two threads of a core, on a machine with more than 32 of them", () => {
+  const masks = ["00000001,00000001", "00000002,00000002"];
+  expect(read(`${[...masks, ...masks].join("\n")}\n`)).toBe(2);
+});

@@ -24,3 +24,14 @@ test("a list without names, and no card", () => {
   ]);
   expect(read("")).toEqual([]);
 });
+
+test("a card that is newer than the list of names is called by its id", () => {
+  // Not recorded: the form that pci.ids without the device leads to, as pciutils' lspci.c has it.
+  expect(
+    read(
+      "01:00.0 VGA compatible controller [0300]: NVIDIA Corporation Device [10de:2b85] (rev a1)\n" +
+        "0000:02:00.0 3D controller [0302]: Device [10de:2b85]\n" +
+        "03:00.0 VGA compatible controller [0300]: NVIDIA Corporation Device [10de:2b85] (rev a1) (prog-if 00 [VGA controller])\n",
+    ),
+  ).toEqual(Array(3).fill({ model: "NVIDIA card 10de:2b85", id: "10de:2b85" }));
+});

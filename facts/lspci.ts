@@ -1,16 +1,22 @@
 import { sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
+import { linesOf, partsOf } from "./lines.ts";
 
 /** A graphics card of NVIDIA as it shows itself on the PCI bus, driver or not. */
 export interface PciGpu {
-  /** Name in the list of PCI ids; the id itself where that list is missing. */
+  /** Name in the list of PCI ids; the id itself where that list is missing, or older than the card. */
   readonly model: string;
   /** `10de:` and the device. */
   readonly id: string;
 }
 
-// Display controllers: VGA, 3D, other. NVIDIA's sound functions and bridges are none.
-const line = /^\S+ .*\[03(?:00|02|80)\]: (?:(.*) )?\[(10de:[0-9a-f]{4})\]/;
+const line = /^[0-9a-f:.]+ .*?\[([0-9a-f]{4})\]: (?:(.*) )?\[(10de:[0-9a-f]{4})\](?: \(.*\))*$/;
+
+/** Display controllers: VGA, 3D, other. NVIDIA's sound functions and bridges are none. */
+const display = /^03(00|02|80)$/;
+
+/** What lspci says of a card that its list of ids does not have. */
+const unnamed = /^(nvidia corporation )?device$/i;
 
 /**
  * NVIDIA's cards on the bus. A minimal system has no lspci: then the kernel's own list is written in the same form, without
@@ -24,9 +30,10 @@ for d in /sys/bus/pci/devices/*; do
 class=$(cut -c 3-6 "$d/class") device=$(cut -c 3- "$d/device")
 echo "\${d##*/} [$class]: [10de:$device]"
 done; true`,
-  parse: ({ stdout }) =>
-    stdout.split("\n").flatMap((text) => {
-      const [, model, id] = line.exec(text) ?? [];
-      return id === undefined ? [] : [{ model: model ?? `NVIDIA card ${id}`, id }];
+  parse: (finished) =>
+    linesOf(finished).flatMap((text) => {
+      const [kind = "", model = "", id = ""] = partsOf(text, line, "a device");
+      if (!display.test(kind)) return [];
+      return [{ model: model === "" || unnamed.test(model) ? `NVIDIA card ${id}` : model, id }];
     }),
 };

@@ -6,7 +6,7 @@ export const memoryTotal: Fact<number> = {
   name: "meminfo",
   command: sh`cat /proc/meminfo`,
   parse: ({ stdout }) => {
-    const kib = /^MemTotal:\s+(\d+) kB$/m.exec(stdout)?.[1];
+    const kib = /^MemTotal:\s+(\d+) kB\r?$/m.exec(stdout)?.[1];
     if (kib === undefined) throw new Error("/proc/meminfo has no MemTotal");
     return Number(kib) * 1024;
   },

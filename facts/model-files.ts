@@ -1,5 +1,6 @@
 import { raw, sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
+import { linesOf } from "./lines.ts";
 
 /** A file beside the stamp that was written when its hash was last verified. */
 export interface StampedFile {
@@ -46,17 +47,22 @@ for f in ${names}; do
   printf 'file\t%s\t%s\t%s\t%s\n' "$f" "$now" "$(cat -- ${stamps}/"$f" 2>/dev/null)" "$part"
 done
 for g in ${folder.replace(/\/[^/]+$/, "")}/*/; do [ -d "$g" ] && printf 'generation\t%s\t%s\n' "$(basename -- "$g")" "$(du -sB1 -- "$g" | cut -f1)"; done; true`,
-  parse: ({ stdout }) => {
+  parse: (finished) => {
     const files = new Map<string, StampedFile>();
     const generations = new Map<string, number>();
-    for (const line of stdout.split("\n")) {
+    for (const line of linesOf(finished)) {
+      if (!answerLine.test(line)) throw new Error(`not the line of a file or a generation: ${line}`);
       const [kind, name = "", third = "", stamp = "", part = ""] = line.split("\t");
       if (kind === "generation") generations.set(name, Number(third));
       if (kind === "file") files.set(name, stampedFile(third, stamp, part));
     }
+    const untold = names.find((name) => !files.has(name));
+    if (untold !== undefined) throw new Error(`nothing was said of ${untold}`);
     return { files, generations };
   },
 });
+
+const answerLine = /^(file\t[^\t]+\t(\d+( [\d.]+)+)?\t[^\t]*(\t\d*)?|generation\t[^\t]+\t\d*)$/;
 
 function stampedFile(now: string, stamp: string, part: string): StampedFile {
   const unfinished = part === "" ? undefined : Number(part);

@@ -21,7 +21,7 @@ type Listed = { chain?: Omit<NftChain, "rules">; rule?: NftRule & { chain: strin
 
 function parseTable({ exitCode, stdout, stderr }: Finished): readonly NftChain[] | undefined {
   // 127: nft is not installed, so nothing can be loaded. A table that is not there is said in words only.
-  if (exitCode === 127 || /No such file or directory/.test(stderr)) return undefined;
+  if (exitCode === 127 || (exitCode === 1 && /No such file or directory/.test(stderr))) return undefined;
   if (exitCode !== 0) throw new Error(stderr.trim() || `nft ended with exit code ${exitCode}`);
   const { nftables } = JSON.parse(stdout) as { nftables: readonly Listed[] };
   const rules = nftables.flatMap(({ rule }) => rule ?? []);

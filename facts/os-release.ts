@@ -1,5 +1,6 @@
 import { sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
+import { splitLines } from "./lines.ts";
 
 /** What operating system a machine runs. */
 export interface OsRelease {
@@ -18,9 +19,11 @@ function unquoted(value: string): string {
 }
 
 function parseOsRelease(stdout: string): OsRelease {
-  const pairs = stdout.split("\n").flatMap((line) => {
-    const [, key, value] = /^([A-Z_]+)=(.*)$/.exec(line.trim()) ?? [];
-    return key === undefined ? [] : [[key, unquoted(value ?? "")] as const];
+  const pairs = splitLines(stdout).flatMap((line) => {
+    const [, key, value = ""] = /^([A-Z_]+)=(.*)$/.exec(line.trim()) ?? [];
+    if (/^(["'])(.*[^\\])?$/.test(value) && !/^(["']).*\1$/.test(value))
+      throw new Error(`a value in os-release does not end: ${line}`);
+    return key === undefined ? [] : [[key, unquoted(value)] as const];
   });
   const values = new Map(pairs);
   const id = values.get("ID");

@@ -42,3 +42,10 @@ test("a socket that systemd holds is that of its unit", () => {
 test("nobody listens", () => {
   expect(listenersOn(8080).parse({ exitCode: 0, stdout: "", stderr: "" })).toEqual([]);
 });
+
+test("a machine without ss does not say that nobody listens", () => {
+  // Recorded on Debian 12.
+  const failed = { exitCode: 127, stdout: "", stderr: "sh: 1: ss: not found\n" };
+  expect(() => listenersOn(8080).parse(failed)).toThrow("ss: not found");
+  expect(() => sshPorts.parse(failed)).toThrow("ss: not found");
+});

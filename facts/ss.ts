@@ -1,5 +1,6 @@
 import { type ShellCommand, sh } from "#transport/command.ts";
-import type { Fact } from "#transport/host.ts";
+import type { Fact, Finished } from "#transport/host.ts";
+import { linesOf, partsOf } from "./lines.ts";
 import { whoFunction } from "./proc.ts";
 
 interface Socket {
@@ -8,17 +9,15 @@ interface Socket {
   readonly processes: readonly string[];
 }
 
-function parseSockets(stdout: string): readonly Socket[] {
-  return stdout
-    .split("\n")
-    .filter((line) => line.trim() !== "")
-    .map((line) => {
-      const [state, , , local = "", , users = ""] = line.trim().split(/\s+/);
-      const port = Number(/:(\d+)$/.exec(local)?.[1]);
-      if (Number.isNaN(port)) throw new Error(`not the line of a socket: ${line}`);
-      const processes = [...users.matchAll(/\("([^"]+)"/g)].map((match) => match[1] ?? "");
-      return { listening: state === "LISTEN", port, processes };
-    });
+/** State, queues, both addresses, processes: `users:(("sshd",pid=35,fd=3))`. */
+const socket = /^([A-Z0-9-]+) +\d+ +\d+ +\S+:(\d+) +\S+:(?:\d+|\*)(?: +users:(\(.*\)))? *$/;
+
+function parseSockets(finished: Finished): readonly Socket[] {
+  return linesOf(finished).map((line) => {
+    const [state = "", port, users = ""] = partsOf(line, socket, "a socket");
+    const processes = [...users.matchAll(/\("([^"]+)"/g)].map((match) => match[1] ?? "");
+    return { listening: state === "LISTEN", port: Number(port), processes };
+  });
 }
 
 const isSsh = ({ processes }: Socket) => processes.some((name) => /^(sshd|dropbear)/.test(name));
@@ -29,9 +28,9 @@ const isSsh = ({ processes }: Socket) => processes.some((name) => /^(sshd|dropbe
  */
 export const sshPorts: Fact<readonly number[]> = {
   name: "ss",
-  command: sh`ss -Hltnp && ss -Htnp | grep -E '"(sshd|dropbear)'; exit 0`,
-  parse: ({ stdout }) => {
-    const sockets = parseSockets(stdout);
+  command: sh`ss -Hltnp || exit; ss -Htnp | grep -E '"(sshd|dropbear)'; exit 0`,
+  parse: (finished) => {
+    const sockets = parseSockets(finished);
     const listening = new Set(sockets.filter((socket) => socket.listening).map(({ port }) => port));
     const ports = sockets
       .filter((socket) => isSsh(socket) && listening.has(socket.port))
@@ -70,11 +69,15 @@ export interface Listener {
   readonly who: string;
 }
 
+const listener = /^(\S+:\d+)\t((?:\/[^\t]*)?)\t(.*)$/;
+
 /** Who listens on a TCP port, at whatever address. Of what systemd itself holds, its socket and the service behind that. */
 export const listenersOn = (port: number): Fact<readonly Listener[]> => ({
   name: `listeners on port ${port}`,
   command: sh`${whoFunction}
-ss -Hltnp ${`sport = :${port}`} 2>/dev/null | while read -r _ _ _ address _ users; do
+sockets=$(ss -Hltnp ${`sport = :${port}`}) || exit
+printf '%s\\n' "$sockets" | while read -r _ _ _ address _ users; do
+  [ -n "$address" ] || continue
   pid= holder= group=
   case $users in *pid=*) pid=\${users#*pid=} pid=\${pid%%,*} ;; esac
   if [ "$pid" = 1 ]; then
@@ -86,12 +89,9 @@ ss -Hltnp ${`sport = :${port}`} 2>/dev/null | while read -r _ _ _ address _ user
   fi
   printf '%s\\t%s\\t%s\\n' "$address" "$group" "$holder"
 done; exit 0`,
-  parse: ({ stdout }) =>
-    stdout
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => {
-        const [address = "", group = "", who = ""] = line.split("\t");
-        return { address, units: group.split("/").filter((unit) => unit !== ""), who };
-      }),
+  parse: (finished) =>
+    linesOf(finished).map((line) => {
+      const [address = "", group = "", who = ""] = partsOf(line, listener, "a listener");
+      return { address, units: group.split("/").filter((unit) => unit !== ""), who };
+    }),
 });

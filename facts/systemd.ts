@@ -1,5 +1,6 @@
 import { type ShellCommand, sh } from "#transport/command.ts";
-import type { Fact } from "#transport/host.ts";
+import type { Fact, Finished } from "#transport/host.ts";
+import { base64, linesOf, partsOf } from "./lines.ts";
 
 /** A unit as systemd sees it. */
 export interface Unit {
@@ -48,13 +49,18 @@ function seconds(timestamp: string): number | undefined {
   return found ? Date.parse(`${found[1]}T${found[2]}Z`) / 1000 : undefined;
 }
 
-function parseUnit(stdout: string): Unit {
-  const lines = stdout.split("\n").filter((line) => line.includes("="));
+/** Those that a unit of every kind has. */
+const always = ["ActiveState", "SubState", "UnitFileState"];
+
+function parseUnit(finished: Finished): Unit {
+  const lines = linesOf(finished).filter((line) => line.includes("="));
   const values = new Map(
     lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
   );
   const value = (key: string) => values.get(key) ?? "";
   if (value("LoadState") === "") throw new Error("systemctl show did not say whether the unit is loaded");
+  const untold = always.find((key) => !values.has(key));
+  if (untold !== undefined) throw new Error(`systemctl show did not say ${untold}`);
   return {
     load: value("LoadState"),
     active: value("ActiveState"),
@@ -102,10 +108,10 @@ export const showUnit = (name: string, variable?: string): Fact<Unit> => {
   return {
     name: `systemctl show ${name}`,
     // `systemctl --timestamp=unix` came with systemd 251; a time zone in the environment is older than all of them.
-    command: sh`show=$(TZ=UTC systemctl show ${name} --property=${[...properties, ...processes].join(",")})
+    command: sh`show=$(TZ=UTC systemctl show ${name} --property=${[...properties, ...processes].join(",")}) || exit
 date +now=%s; printf '%s\\n' "$show"
 ${variable === undefined ? [] : lookFor(variable)}`,
-    parse: ({ stdout }) => parseUnit(stdout),
+    parse: parseUnit,
   };
 };
 
@@ -119,6 +125,9 @@ export interface TextFile {
   readonly changed: number;
 }
 
+/** A user or a group may hold blanks, and so may a path. */
+const statLine = /^([0-7]{1,4}) ([^:]+:.+?) (\d+) (\/.*)$/;
+
 /** The unit's own file in /etc, its drop-ins there and any of `more` that exist, by path. */
 export const unitFiles = (name: string, more: readonly string[]): Fact<ReadonlyMap<string, TextFile>> => {
   const file = `/etc/systemd/system/${name}`;
@@ -126,14 +135,13 @@ export const unitFiles = (name: string, more: readonly string[]): Fact<ReadonlyM
     name: `files of ${name}`,
     command: sh`for f in ${file} ${`${file}.d`}/*.conf ${more}; do [ -f "$f" ] || continue
 stat -Lc '%a %U:%G %Y %n' -- "$f" && base64 -w0 <"$f" && echo; done; true`,
-    parse: ({ stdout }) => {
+    parse: (finished) => {
       const files = new Map<string, TextFile>();
-      const lines = stdout.split("\n");
-      for (let i = 0; i + 1 < lines.length; i += 2) {
-        const [, mode = "", owner = "", changed, path = ""] =
-          /^(\d+) (\S+) (\d+) (.*)$/.exec(lines[i] ?? "") ?? [];
-        if (path === "") throw new Error(`not the line of a file: ${lines[i]}`);
-        const text = Buffer.from(lines[i + 1] ?? "", "base64").toString("utf8");
+      const lines = linesOf(finished);
+      for (let i = 0; i < lines.length; i += 2) {
+        const [mode = "", owner = "", changed, path = ""] = partsOf(lines[i] ?? "", statLine, "a file");
+        const [content = ""] = partsOf(lines[i + 1] ?? "(none)", base64, "a file's content");
+        const text = Buffer.from(content, "base64").toString("utf8");
         files.set(path, { text, mode, owner, changed: Number(changed) });
       }
       return files;

@@ -47,3 +47,33 @@ test("ufw that is switched off keeps its rules, a machine without ufw has none",
   expect(parse(fixture("ufw-inactive.debian12.txt"))).toMatchObject({ active: false });
   expect(parse(fixture("ufw-none.debian12.txt"))).toEqual({ active: false, rules: [] });
 });
+
+test("a ufw that fails is not one that is switched off", () => {
+  const stderr = fixture("ufw-failing.debian12.txt");
+  expect(() => ufw.parse({ exitCode: 1, stdout: "", stderr })).toThrow("determine iptables version");
+  expect(() => parse("Status: unknown\n-- 4\n-- 6\n")).toThrow("whether it is active: Status: unknown");
+});
+
+// Not recorded: the lengths that ufw's own reader takes (ufw 0.36, backend_iptables.py, _read_rules).
+test.each([
+  ["allow tcp 22 0.0.0.0/0 any 10.0.0.0/8", true],
+  ["allow tcp 22 0.0.0.0/0 any 10.0.0.0/8 OpenSSH -", true],
+  ["allow tcp 22 0.0.0.0/0 any 10.0.0.0/8 in", true],
+  ["allow tcp 22 0.0.0.0/0 any 10.0.0.0/8 OpenSSH - in comment=6f6c64", true],
+  ["allow tcp 22 0.0.0.0/0 any 10.0.0.0/8 out", false],
+  ["allow tcp 22 0.0.0.0/0 any 10.0.0.0/8 OpenSSH - out_eth0", false],
+])("a rule of any age: %s", (rule, plain) => {
+  expect(parse(`Status: active\n-- 4\n### tuple ### ${rule}\n-- 6\n`).rules).toMatchObject([
+    { action: "allow", port: "22", from: "10.0.0.0/8", plain },
+  ]);
+});
+
+test.each([
+  "allow tcp 22 0.0.0.0/0 any",
+  "allow tcp 22 0.0.0.0/0 any 10.0.0.0/8 in in in in",
+  "open tcp 22 0.0.0.0/0 any 10.0.0.0/8",
+])("a rule of another form is not guessed at: %s", (rule) => {
+  expect(() => parse(`Status: active\n-- 4\n### tuple ### ${rule}\n-- 6\n`)).toThrow(
+    "not the line of a rule of ufw",
+  );
+});

@@ -1,5 +1,6 @@
 import { sh } from "#transport/command.ts";
-import type { Fact } from "#transport/host.ts";
+import type { Fact, Finished } from "#transport/host.ts";
+import { linesOf, partsOf } from "./lines.ts";
 
 /** A rule of ufw, one of its IPv4 or of its IPv6 list. */
 export interface UfwRule {
@@ -28,42 +29,62 @@ export interface Ufw {
 const everywhere = new Set(["0.0.0.0/0", "::/0"]);
 const address = (text: string) => (everywhere.has(text) ? "any" : text);
 
-/** `### tuple ### allow tcp 8080 0.0.0.0/0 any 10.0.0.0/24 in comment=6770…`: ufw's own machine format, comments in hex. */
+/**
+ * A rule in ufw's own machine format: action, protocol, destination port and address, source port and address, names of
+ * application profiles for both, direction with the interface, comment in hex. Older releases wrote none but the first six
+ * words, or the profiles without a direction: then it is incoming.
+ */
+const tuple =
+  /^### tuple ### ((?:route:)?(?:allow|deny|reject|limit)(?:_log(?:-all)?)?) (\S+) (\S+) (\S+) (\S+) (\S+)(?: (?!in\b|out\b|comment=)\S+ (?!comment=)\S+)?(?: ((?:in|out)(?:_\S+)?))?(?: comment=((?:[0-9a-f]{2})*))? *$/;
+
 function parseRule(line: string, family: 4 | 6): UfwRule {
-  const words = line.replace("### tuple ###", "").trim().split(/\s+/);
-  const hex = words.find((word) => word.startsWith("comment="))?.slice("comment=".length) ?? "";
-  const [action = "", protocol = "", port = "", to = "", sourcePort, from = "", ...rest] = words;
-  // Rules of an application profile carry its names before the direction.
-  const direction = rest.find((word) => /^(in|out)(_|$)/.test(word));
+  const [
+    action = "",
+    protocol = "",
+    port = "",
+    to = "",
+    sourcePort,
+    from = "",
+    direction = "",
+    comment = "",
+  ] = partsOf(line, tuple, "a rule of ufw");
   return {
     action,
     protocol,
     port,
     to: address(to),
     from: address(from),
-    plain: sourcePort === "any" && direction === "in" && !action.startsWith("route:"),
+    plain: sourcePort === "any" && (direction || "in") === "in" && !action.startsWith("route:"),
     family,
-    comment: Buffer.from(hex, "hex").toString("utf8"),
+    comment: Buffer.from(comment, "hex").toString("utf8"),
   };
 }
 
-function parseUfw(stdout: string): Ufw {
-  const [status = "", v4 = "", v6 = ""] = stdout.split(/^-- \d$\n?/m);
-  const rules = (text: string, family: 4 | 6) =>
-    text
-      .split("\n")
-      .filter((line) => line.startsWith("### tuple ###"))
-      .map((line) => parseRule(line, family));
-  return { active: /^Status: active$/m.test(status), rules: [...rules(v4, 4), ...rules(v6, 6)] };
+function parseUfw(finished: Finished): Ufw {
+  const lines = linesOf(finished);
+  const [v4, v6] = [lines.indexOf("-- 4"), lines.indexOf("-- 6")];
+  const status = lines.slice(0, Math.max(v4, 0)).join("\n");
+  if (v4 < 0 || v6 < v4 || !/^(Status: (in)?active)?$/.test(status))
+    throw new Error(`ufw did not say whether it is active: ${status || lines.join("\n")}`);
+  return {
+    active: status === "Status: active",
+    rules: [
+      ...lines.slice(v4 + 1, v6).map((line) => parseRule(line, 4)),
+      ...lines.slice(v6 + 1).map((line) => parseRule(line, 6)),
+    ],
+  };
 }
 
-/** Whether ufw filters, and its rules. A machine without ufw has it inactive and no rules. */
+/** Whether ufw filters, and its rules. A machine without ufw has it inactive and no rules; a ufw that fails is no answer. */
 export const ufw: Fact<Ufw> = {
   name: "ufw",
-  command: sh`ufw status 2>/dev/null | head -n 1
+  command: sh`if command -v ufw >/dev/null; then
+  status=$(ufw status) || exit
+  printf '%s\\n' "$status" | head -n 1
+fi
 for family in 4 6; do
   echo "-- $family"
   grep '^### tuple ###' "/etc/ufw/user\${family#4}.rules" 2>/dev/null
 done; exit 0`,
-  parse: ({ stdout }) => parseUfw(stdout),
+  parse: parseUfw,
 };

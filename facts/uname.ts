@@ -1,5 +1,6 @@
 import { sh } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
+import { linesOf } from "./lines.ts";
 
 /** Name and processor of a machine. */
 export interface Uname {
@@ -12,9 +13,10 @@ export interface Uname {
 export const uname: Fact<Uname> = {
   name: "uname",
   command: sh`uname -n && uname -m`,
-  parse: ({ stdout }) => {
-    const [hostname, architecture] = stdout.trim().split("\n");
-    if (!hostname || !architecture) throw new Error("uname did not answer two lines");
+  parse: (finished) => {
+    const [hostname = "", architecture = "", ...more] = linesOf(finished);
+    if (!/^\S+$/.test(hostname) || !/^[a-z]\w+$/.test(architecture) || more.length > 0)
+      throw new Error("uname did not answer with a name and an architecture");
     return { hostname, architecture };
   },
 };

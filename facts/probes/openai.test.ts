@@ -84,3 +84,19 @@ test.runIf(process.platform === "linux")("the wait command comes to the same ver
   status = 204;
   expect((await waited(page)).code).toBe(0);
 });
+
+test.each([
+  [
+    [
+      { type: "text", text: "Hel" },
+      { type: "text", text: "lo" },
+    ],
+    "Hello",
+  ],
+  [{ type: "text", text: "Hello" }, "Hello"],
+  ["", "Hm"],
+  [[], "Hm"],
+])("a content in parts is read as its text: %j", (content, said) => {
+  const body = JSON.stringify({ choices: [{ message: { content, reasoning_content: "Hm" } }] });
+  expect(judgeCompletion(200, body)).toEqual({ state: "ok", text: `answered ${JSON.stringify(said)}` });
+});

@@ -45,10 +45,18 @@ function choice(body: string): string | undefined {
   try {
     const message = JSON.parse(body)?.choices?.[0]?.message;
     if (typeof message !== "object" || message === null) return undefined;
-    return String(message.content ?? message.reasoning_content ?? "");
+    return wordsOf(message.content) || wordsOf(message.reasoning_content) || "";
   } catch {
     return undefined;
   }
+}
+
+/** A content is a text, or a list of parts of which those of text hold one. */
+function wordsOf(content: unknown): string {
+  if (typeof content === "string") return content;
+  if (Array.isArray(content)) return content.map(wordsOf).join("");
+  if (typeof content !== "object" || content === null) return "";
+  return "text" in content ? wordsOf(content.text) : JSON.stringify(content);
 }
 
 /** Judges the answer of a plain address. */

@@ -14,9 +14,9 @@ const hostWith = (names: readonly string[], rows: readonly string[], automatic: 
     [keyOf(packages(names).command)]: ["amd64", ...rows.map((row) => row.replaceAll(" ", "\t")), ""].join(
       "\n",
     ),
-    [keyOf(automaticPackages(names).command)]: automatic
+    [keyOf(automaticPackages(names).command)]: `amd64\n${automatic
       .map((name) => `Package: ${name}\nArchitecture: amd64\nAuto-Installed: 1\n`)
-      .join("--\n"),
+      .join("--\n")}`,
   });
 
 const observed = (rows: readonly string[], automatic: readonly string[] = [], last?: typeof want) => {

@@ -25,7 +25,9 @@ const context = { before: () => undefined };
 
 const hostWith = (files: readonly string[]) =>
   fakeHost({
-    [keyOf(contents(paths).command)]: files.map((text) => Buffer.from(text).toString("base64")).join("\n"),
+    [keyOf(contents(paths).command)]: files
+      .map((text) => `${Buffer.from(text).toString("base64")}\n`)
+      .join(""),
   });
 
 /** The files as `apply` writes them on a bare machine. */
