@@ -72,7 +72,7 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   [
     "no service that needs it",
     () => needs(big({ packages: { "llama.cpp": "any" } })),
-    /no service of the stack/,
+    /nothing in the stack needs llamacpp/,
   ],
   [
     "a release without what a machine needs",

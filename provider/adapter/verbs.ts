@@ -1,11 +1,10 @@
+import { parseValue, pathText } from "#inventory/problems.ts";
 import { witness as witnessSchema } from "#provider/contract/witness.ts";
-import { pathText } from "#provider/converge/compare.ts";
 import { type Acting, type Converged, converge, dismantle, observe } from "#provider/converge/converge.ts";
 import { HostError } from "#transport/errors.ts";
 import type { Machine } from "#transport/host.ts";
 import { type DetailedChange, differ } from "./differ.ts";
 import { preview } from "./preview.ts";
-import { problems } from "./problems.ts";
 import type { Runtime } from "./runtime.ts";
 import { masker, unknownPaths, unwrap, wrap } from "./secrets.ts";
 import {
@@ -51,9 +50,9 @@ function hostFailures({ inventory }: Runtime, property: string, host: unknown): 
 
 function witnessFailures(runtime: Runtime, witness: unknown): CheckFailure[] {
   if (witness === undefined) return [];
-  const { error, data } = witnessSchema.safeParse(witness);
-  if (data) return hostFailures(runtime, "witness.host", data.host);
-  return problems(error).map(({ path, reason }) => ({ property: pathText(["witness", ...path]), reason }));
+  const { value, problems } = parseValue(witnessSchema, witness, ["witness"]);
+  if (value) return hostFailures(runtime, "witness.host", value.host);
+  return problems.map(({ path, text }) => ({ property: pathText(path), reason: text }));
 }
 
 /** Parses inputs strictly and fills in defaults. A key whose value is not known yet during preview is taken as it is. */
@@ -66,12 +65,12 @@ export function check(
   const { value, secretPaths } = unwrap(news);
   const { host, witness, ...config } = value as Record<string, unknown>;
   const failures = [...hostFailures(runtime, "host", host), ...witnessFailures(runtime, witness)];
-  const parsed = definition.inputs.safeParse(config);
-  if (parsed.success) return { inputs: wrap({ host, witness, ...parsed.data }, secretPaths), failures };
+  const parsed = parseValue(definition.inputs, config, []);
+  if (parsed.value) return { inputs: wrap({ host, witness, ...parsed.value }, secretPaths), failures };
   const unknowns = unknownPaths(config).map(pathText);
-  for (const { path, reason } of problems(parsed.error)) {
+  for (const { path, text } of parsed.problems) {
     const property = pathText(path);
-    if (!unknowns.some((unknown) => unknown.startsWith(property))) failures.push({ property, reason });
+    if (!unknowns.some((unknown) => unknown.startsWith(property))) failures.push({ property, reason: text });
   }
   return { inputs: news, failures };
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathText } from "#inventory/problems.ts";
 import type {
   AnyDefinition,
   Change,
@@ -10,7 +11,7 @@ import type {
 } from "#provider/contract/resource.ts";
 import { run, type Step } from "#provider/contract/step.ts";
 import type { Host } from "#transport/host.ts";
-import { compare, pathText, valueAt, withoutItems } from "./compare.ts";
+import { compare, valueAt, withoutItems } from "./compare.ts";
 import { type Performing, StepError } from "./failure.ts";
 import {
   claims,

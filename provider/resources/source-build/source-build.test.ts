@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { downloaded } from "#facts/downloads.ts";
+import { pathText } from "#inventory/problems.ts";
 import { differ } from "#provider/adapter/differ.ts";
 import type { Observation } from "#provider/contract/resource.ts";
 import { type LongStep, type Step, shown } from "#provider/contract/step.ts";
-import { compare, pathText } from "#provider/converge/compare.ts";
+import { compare } from "#provider/converge/compare.ts";
 import { keyOf } from "#transport/command.ts";
 import { fakeHost } from "#transport/fake.ts";
 import { BUILDS, buildFolder, generationOf, recordFile, treeFolder } from "./places.ts";
