@@ -1,17 +1,17 @@
-import { engines } from "#components/engines.ts";
+import { engines as allEngines, type Engines } from "#components/engines.ts";
 import type { Asked, Need, RawMap, Vendor } from "#components/serving/vendor.ts";
 import { hosts } from "#inventory/inventory.ts";
 import { parseValue, pathText, problemReport } from "#inventory/problems.ts";
 import { mirrorsSchema, type RawConfiguration } from "./schema.ts";
 
+type Vendors = Readonly<Record<string, Vendor>>;
+
 /** Every vendor whose files `npm run pin` pins: those of the engines. One of something else is a further line here. */
-const allVendors: Readonly<Record<string, Vendor>> = Object.assign(
-  {},
-  ...Object.values(engines).map(({ vendors }) => vendors),
-);
+const vendorsOf = (engines: Engines): Vendors =>
+  Object.assign({}, ...Object.values(engines).map(({ vendors }) => vendors));
 
 /** What can be pinned. */
-export const pinnable = Object.keys(allVendors);
+export const pinnable = Object.keys(vendorsOf(allEngines));
 
 /** What a part of the stack's configuration needs. */
 export interface PartNeed extends Need {
@@ -31,7 +31,8 @@ export async function needsOf(
   version: string,
   raw: Partial<RawConfiguration>,
   exists: Asked["exists"],
-  vendors = allVendors,
+  engines: Engines = allEngines,
+  vendors: Vendors = vendorsOf(engines),
 ): Promise<PartNeed[]> {
   const vendor = Object.hasOwn(vendors, what) ? vendors[what] : undefined;
   if (!vendor) throw new Error(`${what} cannot be pinned; what can: ${Object.keys(vendors).join(", ")}`);
