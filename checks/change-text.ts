@@ -1,6 +1,6 @@
+import { pathText } from "#inventory/problems.ts";
 import { touchesSecret } from "#provider/adapter/secrets.ts";
 import type { Change, Path } from "#provider/contract/resource.ts";
-import { pathText } from "#provider/converge/compare.ts";
 import type { ShownChange } from "./result.ts";
 
 const shownLines = 8;

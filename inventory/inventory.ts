@@ -1,50 +1,19 @@
-import { isIPv6 } from "node:net";
 import { z } from "zod";
+import { jump, jumpProblem } from "./jumps.ts";
+import { hostName, isPlainAddress, port } from "./kinds.ts";
 import { machineFacts } from "./machine-facts.ts";
+import { parseValue, problemReport } from "./problems.ts";
 
-/** A name or an address alone. A leading hyphen would be an option to the ssh command. */
-const isAddress = (text: string) => isIPv6(text) || /^[^\s:@/[\]-][^\s:@/[\]]*$/.test(text);
-
-/** A jump host that is not in the inventory, as an operator writes it. */
-const LOGIN =
-  /^(?<user>[^\s@:/[\]-][^\s@:/[\]]*)@(?:\[(?<six>[^\]]+)\]|(?<address>[^\s@:/[\]]+))(?::(?<port>\d{1,5}))?$/;
-
-/** The parts of `user@address:port`, an IPv6 address in brackets; `undefined` if it is not of that form. */
-export function parseLogin(
-  text: string,
-): { readonly user: string; readonly address: string; readonly port?: number } | undefined {
-  const { user = "", six, address = six ?? "", port } = LOGIN.exec(text)?.groups ?? {};
-  if (user === "" || !isAddress(address) || (six !== undefined && !isIPv6(six))) return undefined;
-  if (port === undefined) return { user, address };
-  return Number(port) >= 1 && Number(port) <= 65535 ? { user, address, port: Number(port) } : undefined;
-}
-
-export const hostName = z
-  .string()
-  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, "a host name is lower case letters, digits and inner hyphens");
-
-const hop = z
-  .string()
-  .refine(
-    (text) => hostName.safeParse(text).success || parseLogin(text) !== undefined,
-    "must be the name of a host of gpuhost:hosts, or user@address or user@address:port",
-  );
-
-/** One machine of the inventory (`gpuhost:hosts.<name>`): how it is reached. Holds no secret. */
-export const hostEntry = z.strictObject({
+/** A Linux machine. Holds no secret. */
+const linuxEntry = z.strictObject({
   platform: z
-    .enum(["linux"])
+    .literal("linux")
     .describe("What the machine runs. `linux`: Debian or Ubuntu with systemd, reached over SSH."),
   address: z
     .string()
-    .refine(isAddress, "must be a name or an address alone; user and port have keys of their own")
+    .refine(isPlainAddress, "must be a name or an address alone; user and port have keys of their own")
     .describe("DNS name, IPv4 or IPv6 address that your machine reaches over SSH."),
-  port: z
-    .int()
-    .min(1)
-    .max(65535)
-    .optional()
-    .describe("TCP port of its SSH server. Default: your ssh config's, else 22."),
+  port: port.optional().describe("TCP port of its SSH server. Default: your ssh config's, else 22."),
   user: z
     .string()
     .min(1)
@@ -63,8 +32,7 @@ export const hostEntry = z.strictObject({
     .describe(
       "Private key file on your machine, `~` allowed; a public key (.pub) names one that your ssh-agent holds. Default: your ssh config's, else the ssh-agent, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa.",
     ),
-  jump: z
-    .union([hop, z.array(hop)])
+  jump: jump
     .optional()
     .describe(
       "The machine to go through: another host's name, or user@address:port; a list goes through all of them in that order. Default: your ssh config's; [] is none.",
@@ -100,42 +68,16 @@ export const hostEntry = z.strictObject({
     ),
   ...machineFacts.shape,
 });
+
+/**
+ * One machine of the inventory (`gpuhost:hosts.<name>`). With a second platform this becomes
+ * `z.discriminatedUnion("platform", [linuxEntry, …])`, each platform with the keys by which its machines are reached.
+ */
+export const hostEntry = linuxEntry;
 export type HostEntry = z.output<typeof hostEntry>;
 
 /** SSH port of a machine as far as its entry tells; an ssh config may say another. */
 export const sshPort = ({ port }: Pick<HostEntry, "port">): number => port ?? 22;
-
-/** The machines that a host is reached through, first to last; `undefined` where its entry leaves that to the ssh config. */
-export function jumpsOf({ jump }: Pick<HostEntry, "jump">): readonly string[] | undefined {
-  return typeof jump === "string" ? [jump] : jump;
-}
-
-type Jumping = Readonly<Record<string, Pick<HostEntry, "jump" | "retire">>>;
-
-/** What is wrong with how a host is reached through others; `undefined` if nothing. */
-export function jumpProblem(name: string, hosts: Jumping): string | undefined {
-  const [first, ...later] = jumpsOf(hosts[name] ?? {}) ?? [];
-  const inner = later.find((hop) => parseLogin(hop) === undefined);
-  if (inner !== undefined)
-    return `${inner} can only stand first, as hosts.${inner}.jump says how it is reached; give it the jump ${first} there`;
-  if (first === undefined || parseLogin(first) !== undefined) return undefined;
-  if (!(first in hosts))
-    return `${first} is no host of gpuhost:hosts; a machine that is not in it is written user@address`;
-  if (hosts[first]?.retire === "gone") return `${first} is gone, as hosts.${first}.retire says`;
-  return circle(name, hosts);
-}
-
-/** Follows the first jump of each host, as only that one may be a host of the inventory. */
-function circle(name: string, hosts: Jumping): string | undefined {
-  const way = [name];
-  for (let at = name; ; ) {
-    const [next] = jumpsOf(hosts[at] ?? {}) ?? [];
-    if (next === name) return `goes in a circle: ${[...way, next].join(" → ")}`;
-    if (next === undefined || way.includes(next)) return undefined;
-    way.push(next);
-    at = next;
-  }
-}
 
 /** All machines of a stack by name. */
 export const hosts = z.record(hostName, hostEntry).superRefine((entries, context) => {
@@ -153,7 +95,22 @@ export const credentials = z.strictObject({
 });
 export type Credentials = z.output<typeof credentials>;
 
+/** Machines and how each is reached, as all who connect to them know them. */
 export interface Inventory {
   readonly hosts: Readonly<Record<string, HostEntry>>;
   readonly credentials: Readonly<Record<string, Credentials>>;
+}
+
+/**
+ * The inventory out of a stack's configuration, each key as it stands there; `undefined` is none. Throws one error with a
+ * line for each problem, in the words that every command and the provider use.
+ */
+export function readInventory(raw: { readonly hosts?: unknown; readonly credentials?: unknown }): Inventory {
+  const machines = parseValue(hosts, raw.hosts ?? {}, ["hosts"]);
+  const secrets = parseValue(z.record(z.string(), credentials), raw.credentials ?? {}, ["credentials"]);
+  const problems = [...machines.problems, ...secrets.problems];
+  if (machines.value && secrets.value && problems.length === 0) {
+    return { hosts: machines.value, credentials: secrets.value };
+  }
+  throw new Error(problemReport("the inventory in the stack's configuration cannot be used", problems));
 }

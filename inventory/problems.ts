@@ -11,20 +11,26 @@ export interface Problem {
 type Issue = z.core.$ZodIssue;
 type RawIssue = z.core.$ZodRawIssue;
 
-/** A path as operators write it: `services.big.workers[1]`. */
+/** A place in a configuration, as operators and Pulumi write it: `services.big.workers[1]`, `files["/etc/x"].mode`. */
 export function pathText(path: readonly PropertyKey[]): string {
-  return path.reduce<string>(
-    (text, part) =>
-      typeof part === "number" ? `${text}[${part}]` : text ? `${text}.${String(part)}` : String(part),
-    "",
-  );
+  return path.reduce<string>((text, part) => {
+    if (typeof part === "number") return `${text}[${part}]`;
+    const key = String(part);
+    if (!/^[\w$:-]+$/.test(key)) return `${text}[${JSON.stringify(key)}]`;
+    return text ? `${text}.${key}` : key;
+  }, "");
 }
 
 /** One line a problem, in the order of the paths; the same line never twice. */
-export function lines(problems: readonly Problem[]): string[] {
+export function problemLines(problems: readonly Problem[]): string[] {
   return [
     ...new Set(problems.map(({ path, text }) => (path.length > 0 ? `${pathText(path)}: ${text}` : text))),
   ];
+}
+
+/** What is wrong as one text: a heading, and below it one line a problem. */
+export function problemReport(heading: string, problems: readonly Problem[]): string {
+  return [`${heading}:`, ...problemLines(problems).map((line) => `  ${line}`)].join("\n");
 }
 
 /** Edits from one word to another; two neighbouring letters swapped are one. */
@@ -84,13 +90,19 @@ const given = (value: unknown) =>
     ? `is ${JSON.stringify(value)}`
     : `is ${kindOf(value)}`;
 
-function wrongType({ expected, input, inst }: RawIssue): string {
-  const must = `must be ${words[expected as string] ?? String(expected)}`;
-  if (input === undefined) {
-    const description = (inst as z.ZodType | undefined)?.description;
-    return description ? `is missing: ${description}` : `is missing; it ${must}`;
-  }
-  return `${must}, is ${kindOf(input)}${cureOf(String(expected), input)}`;
+const missing = (inst: unknown, wanted: string) => {
+  const description = (inst as z.ZodType | undefined)?.description;
+  return description ? `is missing: ${description}` : `is missing; it must be ${wanted}`;
+};
+
+/** What a schema takes, by the type that zod expected. */
+const typeText = (expected: unknown) => words[String(expected)] ?? String(expected);
+
+function wrongTypeText({ expected, input, inst }: RawIssue): string {
+  if (input === undefined) return missing(inst, typeText(expected));
+  // A number is no secret, and only a number is too much of a fraction.
+  const found = typeof input === "number" && expected === "int" ? String(input) : kindOf(input);
+  return `must be ${typeText(expected)}, is ${found}${cureOf(String(expected), input)}`;
 }
 
 /** How a value of the wrong type is to be written. Holds nothing of the value, which may be a secret. */
@@ -102,86 +114,85 @@ function cureOf(expected: string, input: unknown): string {
   return expected === "array" && typeof input !== "object" ? "; write it in brackets: [ … ]" : "";
 }
 
-const choices = (values: readonly unknown[]) =>
-  `must be ${values.length > 1 ? "one of " : ""}${list(values)}`;
+const choices = (values: readonly unknown[]) => (values.length > 1 ? `one of ${list(values)}` : list(values));
 
-function wrongValue(values: readonly unknown[], value: unknown): string {
-  return value === undefined ? `is missing; it ${choices(values)}` : `${choices(values)}, ${given(value)}`;
-}
+const wrongValueText = (values: readonly unknown[], value: unknown): string =>
+  value === undefined
+    ? `is missing; it must be ${choices(values)}`
+    : `must be ${choices(values)}, ${given(value)}`;
 
-function wrongSize({ origin, input, code, minimum, maximum }: RawIssue): string | undefined {
+function wrongSizeText({ origin, input, code, minimum, maximum }: RawIssue): string | undefined {
   if (origin === "string" && input === "") return "must not be empty";
   if (origin !== "number" && origin !== "int") return undefined;
   return `must be ${code === "too_small" ? `at least ${minimum}` : `at most ${maximum}`}, ${given(input)}`;
 }
 
 /** What zod found, in the operator's words. Handed to `safeParse` as its error map. */
-function wording(issue: RawIssue): string | undefined {
+function issueText(issue: RawIssue): string | undefined {
   switch (issue.code) {
     case "invalid_type":
-      return wrongType(issue);
+      return wrongTypeText(issue);
     case "invalid_value":
-      return wrongValue(issue.values as readonly unknown[], issue.input);
+      return wrongValueText(issue.values as readonly unknown[], issue.input);
     case "too_small":
     case "too_big":
-      return wrongSize(issue);
+      return wrongSizeText(issue);
     case "invalid_union":
-      return wrongKind(issue);
+      return typeof issue.discriminator === "string" ? wrongKindText(issue) : wrongUnionText(issue);
+    case "unrecognized_keys":
+      // A line for each key, which problemsOf puts to the keys.
+      return (issue.keys as readonly string[]).map((key) => unknownKeyText(key, issue.inst)).join("\n");
     default:
       return undefined;
   }
 }
 
+const unknownKeyText = (key: string, inst: unknown) =>
+  `is not a known key${suggestion(key, Object.keys((inst as { shape?: object } | undefined)?.shape ?? {}))}`;
+
 /** A map whose kind a key of it names, such as `engine`, and that key is missing or names none. */
-function wrongKind({ inst, discriminator, input }: RawIssue): string | undefined {
-  if (typeof discriminator !== "string") return undefined;
+function wrongKindText({ inst, discriminator, input }: RawIssue): string {
+  const key = discriminator as string;
   const options = ((inst as z.ZodDiscriminatedUnion | undefined)?.options ?? []) as readonly z.ZodObject[];
-  const values = options.flatMap(({ shape }) => [...((shape[discriminator] as z.ZodLiteral).values ?? [])]);
-  return wrongValue(values, (input as Record<string, unknown>)[discriminator]);
+  const values = options.flatMap(({ shape }) => [...((shape[key] as z.ZodLiteral).values ?? [])]);
+  return wrongValueText(values, (input as Record<string, unknown>)[key]);
 }
 
-const shapeOf = (schema: unknown): readonly string[] =>
-  Object.keys((schema as { shape?: Record<string, unknown> } | undefined)?.shape ?? {});
-
-function unionProblems(
-  branches: readonly (readonly Issue[])[],
-  at: readonly PropertyKey[],
-  known: KnownKeys,
-): Problem[] {
-  const roots = branches.map(([first, ...more]) =>
-    first && more.length === 0 && first.path.length === 0 ? first : undefined,
-  );
-  const wanted = roots.map((issue) => /^must be (.*), is /.exec(issue?.message ?? "")?.[1]);
-  if (wanted.every((text) => text !== undefined))
-    return [{ path: at, text: `must be ${wanted.join(" or ")}` }];
-  const [closest = []] = branches
-    .map((issues) => issues.flatMap((issue) => problemsOf(issue, at, known)))
-    .sort((a, b) => a.length - b.length);
-  return closest;
+/** What a branch of a union takes, where the value is of another kind; `undefined`: of its kind, and wrong in itself. */
+function wantedKind([first, ...more]: readonly Issue[]): string | undefined {
+  if (first === undefined || more.length > 0 || first.path.length > 0) return undefined;
+  if (first.code === "invalid_type") return typeText(first.expected);
+  return first.code === "invalid_value" ? choices(first.values) : undefined;
 }
 
-/** Known keys of the strict objects met while parsing, by their issue; zod names only the unknown ones. */
-type KnownKeys = Map<string, readonly string[]>;
-
-/** Notes an issue's known keys, for {@link problemsOf}. */
-function note(issue: RawIssue, known: KnownKeys): void {
-  if (issue.code === "unrecognized_keys") known.set(list(issue.keys as string[]), shapeOf(issue.inst));
+/** What the branches of a union take, where the value is of none of these kinds. */
+function wantedKinds(branches: readonly (readonly Issue[])[]): readonly string[] | undefined {
+  const wanted = branches.map(wantedKind);
+  return wanted.every((text) => text !== undefined) ? wanted : undefined;
 }
 
-/** A zod issue as problems: one for each unknown key, the nearest branch of a union. */
-function problemsOf(issue: Issue, at: readonly PropertyKey[], known: KnownKeys): Problem[] {
+function wrongUnionText({ errors, input, inst }: RawIssue): string | undefined {
+  const wanted = wantedKinds(errors as readonly (readonly Issue[])[]);
+  if (wanted === undefined) return undefined;
+  return input === undefined ? missing(inst, wanted.join(" or ")) : `must be ${wanted.join(" or ")}`;
+}
+
+/** A zod issue as problems: one for each unknown key, those of the nearest branch of a union. */
+function problemsOf(issue: Issue, at: readonly PropertyKey[]): Problem[] {
   const path = [...at, ...issue.path];
   switch (issue.code) {
     case "unrecognized_keys": {
-      const keys = known.get(list(issue.keys)) ?? [];
-      return issue.keys.map((key) => ({
-        path: [...path, key],
-        text: `is not a known key${suggestion(key, keys)}`,
-      }));
+      const texts = issue.message.split("\n");
+      return issue.keys.map((key, i) => ({ path: [...path, key], text: texts[i] ?? "is not a known key" }));
     }
-    case "invalid_union":
-      if (issue.errors.length === 0) return [{ path, text: issue.message }];
-      return unionProblems(issue.errors, path, known);
+    case "invalid_union": {
+      if (issue.errors.length === 0 || wantedKinds(issue.errors)) return [{ path, text: issue.message }];
+      const [nearest = []] = issue.errors
+        .filter((issues) => wantedKind(issues) === undefined)
+        .map((issues) => issues.flatMap((inner) => problemsOf(inner, path)))
+        .sort((a, b) => a.length - b.length);
+      return nearest;
+    }
     case "invalid_key":
       return [{ path, text: issue.issues.map((inner) => inner.message).join("; ") }];
     default:
@@ -189,19 +200,17 @@ function problemsOf(issue: Issue, at: readonly PropertyKey[], known: KnownKeys):
   }
 }
 
-/** Parses a value; problems instead of an exception. */
-export function check<S extends z.ZodType>(
+/**
+ * Parses a value; what is wrong comes back as problems in the operator's words.
+ *
+ * @param at where the value stands, which begins the path of every problem
+ */
+export function parseValue<S extends z.ZodType>(
   schema: S,
   value: unknown,
   at: readonly PropertyKey[],
 ): { readonly value?: z.output<S>; readonly problems: readonly Problem[] } {
-  const known: KnownKeys = new Map();
-  const result = schema.safeParse(value, {
-    error: (issue) => {
-      note(issue, known);
-      return wording(issue);
-    },
-  });
+  const result = schema.safeParse(value, { error: issueText });
   if (result.success) return { value: result.data, problems: [] };
-  return { problems: result.error.issues.flatMap((issue) => problemsOf(issue, at, known)) };
+  return { problems: result.error.issues.flatMap((issue) => problemsOf(issue, at)) };
 }

@@ -91,7 +91,7 @@ test("a release is fetched, hashed and written; nothing else of the file changes
   const before = stackFile();
   const { code, said } = await pin("llamacpp", "b2", "home");
   expect(said).toContain(`${archive}: 3.0 MB, sha256 ${sha256(files[archive] as Buffer)}`);
-  expect(said).toContain("build of chat. Next: npm run plan home");
+  expect(said).toContain("services.chat.build. Next: npm run plan home");
   expect(code).toBe(0);
   expect(stackFile()).toBe(
     before.replace("tag: b1 #", "tag: b2 #").replace(

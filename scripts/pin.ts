@@ -1,5 +1,5 @@
-import { namespaces } from "#stacks/config.ts";
 import { needsOf } from "#stacks/pins.ts";
+import { namespaces } from "#stacks/schema.ts";
 import { exists, hashOf, type Progress } from "./pin/fetch.ts";
 import { projectOf } from "./pulumi/pulumi.ts";
 import { readStackFile, stackFileOf, writeStackFile } from "./stack/stack-file.ts";
@@ -13,11 +13,13 @@ const soFar = ({ bytes, total }: Progress) => (total ? `${mb(bytes)} of ${mb(tot
 /** Between two lines of progress. */
 const PAUSE_MS = 3000;
 
+/** A key of ours as it stands in the stack file. */
+const configKey = (key: string) => `${namespaces[key as keyof typeof namespaces]}:${key}`;
+
 /** The keys of ours out of a stack file. */
 function configurationIn(text: string) {
   const { config = {} } = (parseYaml(text).toJS() ?? {}) as { config?: Record<string, unknown> };
-  const of = (key: keyof typeof namespaces) => config[`${namespaces[key]}:${key}`];
-  return { hosts: of("hosts"), services: of("services"), mirrors: of("mirrors") };
+  return Object.fromEntries(Object.keys(namespaces).map((key) => [key, config[configKey(key)]]));
 }
 
 /** A value as lines of YAML. Hashes in quotes: YAML takes some for numbers. */
@@ -33,7 +35,7 @@ await main("pin", async ({ words: [what = "", version = "", stack = ""] }) => {
 
   const say = voice();
   try {
-    say.now(`what the services of ${stack} need of ${what} ${version}`);
+    say.now(`what ${stack} needs of ${what} ${version}`);
     const needs = await needsOf(what, version, configurationIn(text), exists);
     const hashes = new Map<string, string>();
     for (const { name, url } of needs.flatMap(({ files }) => files)) {
@@ -47,15 +49,14 @@ await main("pin", async ({ words: [what = "", version = "", stack = ""] }) => {
       hashes.set(url, sha256);
       say.done(`${name}: ${mb(bytes)}, sha256 ${sha256}`);
     }
-    const pins = needs.flatMap(({ service, pins }) =>
+    const pins = needs.flatMap(({ path: [key = "", ...above], pins }) =>
       pins(({ url }) => hashes.get(url) ?? "").map(({ path, value }) => ({
-        path: [service, ...path],
+        path: [configKey(key), ...above, ...path],
         value,
       })),
     );
     const pinned = pins.reduce(
-      (edited, { path, value }) =>
-        setIn(edited, ["config", `${namespaces.services}:services`, ...path], value, linesOf(value)),
+      (edited, { path, value }) => setIn(edited, ["config", ...path], value, linesOf(value)),
       text,
     );
     if (pinned === text) {
@@ -63,8 +64,8 @@ await main("pin", async ({ words: [what = "", version = "", stack = ""] }) => {
       return 0;
     }
     writeStackFile(file, pinned);
-    const services = [...new Set(needs.map(({ service }) => service))].join(", ");
-    say.done(`written to ${file}: build of ${services}. Next: npm run plan ${stack}`);
+    const written = [...new Set(needs.map(({ where }) => where))].join(", ");
+    say.done(`written to ${file}: ${written}. Next: npm run plan ${stack}`);
     return 0;
   } finally {
     say.stop();

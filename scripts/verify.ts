@@ -1,7 +1,9 @@
 import { networkInterfaces } from "node:os";
 import type { ClosedPort } from "#checks/outside-tests.ts";
 import { stackVerify } from "#checks/verify.ts";
-import { parseConfiguration, placement } from "#stacks/config.ts";
+import { claimsOf } from "#stacks/claims.ts";
+import { parseConfiguration } from "#stacks/config.ts";
+import type { Configuration } from "#stacks/schema.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
 import { readStack } from "./stack/stack.ts";
 import { main } from "./terminal/main.ts";
@@ -33,16 +35,19 @@ await main("verify", async ({ words: [stack = ""], values }) => {
 });
 
 /** Ports that this machine must not reach; none where it is itself among those who may. */
-function closedPorts({ hosts, services }: ReturnType<typeof parseConfiguration>): readonly ClosedPort[] {
+function closedPorts(configuration: Configuration): readonly ClosedPort[] {
+  const { hosts } = configuration;
   const own = new Set(
     Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
   );
   const isThisMachine = (host: string) =>
     own.has(hosts[host]?.address ?? "") || own.has(hosts[host]?.groupAddress ?? "");
-  return Object.entries(services).flatMap(([name, service]) =>
-    placement(service).exposures.flatMap(({ host, port, what, from }) => {
-      if (from === "everyone" || hosts[host] === undefined) return [];
-      const allowed = from === "itself" ? [host] : [host, ...from];
+  return claimsOf({ services: configuration.services }).flatMap(({ name, placement }) =>
+    placement.exposures.flatMap(({ host, protocol = "tcp", port, what, from }) => {
+      // That a UDP port is closed cannot be told from its silence.
+      if (from === "everyone" || protocol === "udp" || hosts[host] === undefined) return [];
+      const sources = from === "itself" ? [] : from;
+      const allowed = [host, ...sources.filter((source) => typeof source === "string")];
       return allowed.some(isThisMachine) ? [] : [{ host, allowed, port, what: `${name}: ${what}` }];
     }),
   );

@@ -96,7 +96,7 @@ test.each<[string, { [key: string]: unknown }, string[]]>([
   [
     "a bad host name",
     { hosts: { "Rack 1": linux("10.0.0.11") } },
-    ["hosts.Rack 1: a host name is lower case letters, digits and inner hyphens"],
+    ['hosts["Rack 1"]: a host name is lower case letters, digits and inner hyphens'],
   ],
   [
     "credentials of a host that is not there",
@@ -118,9 +118,42 @@ test.each<[string, { [key: string]: unknown }, string[]]>([
     [
       "base.openings.nas: is no host of gpuhost:hosts; known here: rack1, rack2",
       "base.openings.rack2: rack2 has `base: false`; write this in the stack that has its base",
-      "base.openings.rack1[0].port: port 22 on rack1 is taken by SSH (hosts.rack1.port)",
-      "services.chat.port: port 8080 on rack1 is taken by base.openings.rack1[1]; choose another",
+      "base.openings.rack1[0].port: port 22 on rack1 is taken by SSH (hosts.rack1.port); choose another",
+      "base.openings.rack1[1].port: port 8080 on rack1 is taken by the API of chat (services.chat.port); choose another",
     ],
+  ],
+  [
+    "an opening as the firewall would refuse it: a name as a source, other characters in its comment",
+    {
+      base: {
+        openings: {
+          rack1: [
+            { port: 9000, from: ["rack2"] },
+            { port: 9001, why: "Bob's test" },
+          ],
+        },
+      },
+    },
+    [
+      "base.openings.rack1[0].from[0]: is no address or network; names are not resolved here",
+      "base.openings.rack1[1].why: must be at most 60 letters, digits, blanks and . , : / ( ) + -",
+    ],
+  ],
+  [
+    "two openings of one port, but not of one number in TCP and UDP",
+    {
+      base: {
+        openings: { rack1: [{ port: 9000 }, { port: 9000, protocol: "udp" }, { port: 9000, why: "again" }] },
+      },
+    },
+    [
+      "base.openings.rack1[2].port: port 9000 on rack1 is taken by base.openings.rack1[0].port; choose another",
+    ],
+  ],
+  [
+    "an engine that only JavaScript's own objects have",
+    { services: { big: { ...big, engine: "constructor", port: 22 } } },
+    ['services.big.engine: must be "llamacpp", is "constructor"'],
   ],
   [
     "a machine's old and new name in the run that renames it",
@@ -217,7 +250,7 @@ test.each<[string, { [key: string]: unknown }, string[]]>([
   [
     "a service with a name that no unit can have",
     { services: { "Big!": big } },
-    ["services.Big!: a service's name is up to 40 lower case letters, digits and inner hyphens"],
+    [`services["Big!"]: a service's name is up to 40 lower case letters, digits and inner hyphens`],
   ],
   [
     "an unknown engine",
@@ -246,7 +279,7 @@ test.each<[string, object, string[]]>([
     ["services.big.workers[0]: rack1 is the leader already; a machine has one part in a service"],
   ],
   ["a port out of range", { port: 70000 }, ["services.big.port: must be at most 65535, is 70000"]],
-  ["a port that is a fraction", { port: 80.5 }, ["services.big.port: must be a whole number, is a number"]],
+  ["a port that is a fraction", { port: 80.5 }, ["services.big.port: must be a whole number, is 80.5"]],
   [
     "a word for layers",
     { gpuLayers: "most" },
@@ -270,7 +303,7 @@ test.each<[string, object, string[]]>([
   [
     "a hash that is none",
     { model: { ...model, files: { "tiny.gguf": "beef" } } },
-    ["services.big.model.files.tiny.gguf: must be a SHA-256 of 64 lower case hex digits"],
+    ['services.big.model.files["tiny.gguf"]: must be a SHA-256 of 64 lower case hex digits'],
   ],
   ["no file", { model: { ...model, files: {} } }, ["services.big.model.files: needs at least one file"]],
   [
@@ -324,7 +357,7 @@ test("services on one host that clash in port or version are refused", () => {
   const services = { big, small: { ...big, leader: "rack1", workers: [], build } };
   expect(refused({ services })).toEqual([
     "services.small.port: port 8080 on rack1 is taken by the API of big (services.big.port); choose another",
-    "services.small.build.packages.llama.cpp: rack1 would get 1:0.7.0, but big asks for any there; write the same in both",
+    'services.small.build.packages["llama.cpp"]: rack1 would get 1:0.7.0, but big asks for any there; write the same in both',
   ]);
 });
 
@@ -406,12 +439,12 @@ test.each<[string, object, string[]]>([
   [
     "a placeholder for a hash",
     release({ archives: { [archive]: "PLACEHOLDER" } }),
-    [`services.big.build.release.archives.${archive}: is no SHA-256; ${pin}`],
+    [`services.big.build.release.archives["${archive}"]: is no SHA-256; ${pin}`],
   ],
   [
     "zeroes for a hash",
     release({ archives: { [archive]: "0".repeat(64) } }),
-    [`services.big.build.release.archives.${archive}: is no SHA-256; ${pin}`],
+    [`services.big.build.release.archives["${archive}"]: is no SHA-256; ${pin}`],
   ],
   [
     "a source that nobody pinned",

@@ -1,15 +1,15 @@
-import type { Opening } from "#components/serving/placement.ts";
+import type { Opening } from "#components/claims.ts";
 
 /**
  * What another stack must hold for ours, a line for each machine with `base: false`: its firewall has one owner, and a port
  * that nobody guards there is open to whoever reaches the machine, or shut where it refuses what it does not know.
  */
-export function askedOfOthers(
+export function unguardedPortWarnings(
   hosts: Readonly<Record<string, { readonly base: boolean; readonly retire?: true | "gone" | undefined }>>,
   openings: Readonly<Record<string, readonly Opening[]>>,
 ): string[] {
-  const line = ({ port, from, why }: Opening) =>
-    `    - { port: ${port}, from: ${from === "any" ? from : `[${from.join(", ")}]`}, why: ${JSON.stringify(why)} }`;
+  const line = ({ protocol, port, from, why }: Opening) =>
+    `    - { port: ${port}, ${protocol === "udp" ? "protocol: udp, " : ""}from: ${from === "any" ? from : `[${from.join(", ")}]`}, why: ${JSON.stringify(why)} }`;
   return Object.entries(openings).flatMap(([name, all]) => {
     const host = hosts[name];
     if (!host || host.base || host.retire || all.length === 0) return [];

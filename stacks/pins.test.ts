@@ -1,4 +1,7 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
+import { engines } from "#components/engines.ts";
+import { isMap, type Vendor } from "#components/serving/vendor.ts";
 import { needsOf } from "./pins.ts";
 
 const machine = (address: string, facts: object) => ({ platform: "linux", address, ...facts });
@@ -58,6 +61,26 @@ test("what else is wrong in a service is no obstacle", async () => {
   expect(await needs(services)).toHaveLength(1);
 });
 
+test("a vendor may be of no engine and of no service: what it pins stands where its part does", async () => {
+  const uv: Vendor = {
+    mirror: "hub",
+    version: /^\d/,
+    example: "0.9",
+    hint: "ask for it",
+    parts: ({ base }, version) => (isMap(base) ? [{ path: ["base"], value: { ...base, version } }] : []),
+    schema: z.looseObject({ version: z.string() }),
+    at: ["uv"],
+    need: async (_base, { mirror, version }) => {
+      const file = { name: "uv", url: `${mirror}/uv-${version}.tar.gz` };
+      return { files: [file], pins: (sha256) => [{ path: ["uv", "sha256"], value: sha256(file) }] };
+    },
+  };
+  const raw = { hosts, base: { packages: ["htop"] } };
+  const [need] = await needsOf("uv", "0.9", raw, async () => true, engines, { uv });
+  expect(need).toMatchObject({ path: ["base"], where: "base.uv" });
+  expect(need?.files).toEqual([{ name: "uv", url: "https://huggingface.co/uv-0.9.tar.gz" }]);
+});
+
 test.each<[string, () => Promise<unknown>, RegExp]>([
   [
     "something else",
@@ -72,7 +95,7 @@ test.each<[string, () => Promise<unknown>, RegExp]>([
   [
     "no service that needs it",
     () => needs(big({ packages: { "llama.cpp": "any" } })),
-    /no service of the stack/,
+    /nothing in the stack needs llamacpp/,
   ],
   [
     "a release without what a machine needs",

@@ -1,10 +1,11 @@
-import { isIPv4 } from "node:net";
-import type { Exposure, Opening, Placement, Seat } from "#components/serving/placement.ts";
-import { type HostEntry, jumpProblem, sshPort } from "#inventory/inventory.ts";
+import type { Claim, Exposure, Opening, PackageClaim, Seat, Source } from "#components/claims.ts";
+import { groupAddress } from "#components/serving/machine.ts";
+import { type HostEntry, sshPort } from "#inventory/inventory.ts";
+import { jumpProblem } from "#inventory/jumps.ts";
 import { type Problem, pathText, suggestion } from "#inventory/problems.ts";
 
 /** A machine as the rules across hosts see it. */
-export interface Place {
+interface Place {
   readonly platform: string;
   readonly address: string;
   /** SSH port. */
@@ -12,44 +13,27 @@ export interface Place {
   readonly jump?: HostEntry["jump"];
   readonly groupAddress?: string | undefined;
   readonly retire?: true | "gone" | undefined;
-  /** Whether this stack has its base; another one may. @default true */
-  readonly base?: boolean;
 }
 
 export interface Topology {
   /** Every name in the inventory, also of entries that are wrong in themselves. */
   readonly names: readonly string[];
   readonly hosts: Readonly<Record<string, Place>>;
-  /** What each service takes up, by its name. */
-  readonly placements: Readonly<Record<string, Placement>>;
-  /** What else the base of single machines has, by their names. */
-  readonly base?: {
-    readonly openings: Readonly<Record<string, readonly { readonly port: number }[]>>;
-    readonly extraCommands: Readonly<Record<string, unknown>>;
-  };
+  /** All that takes up something on them. */
+  readonly claims: readonly Claim[];
 }
 
-/** Address that the other machines of a stack use for one. */
-export const groupAddress = (host: Pick<Place, "address" | "groupAddress">): string =>
-  host.groupAddress ?? host.address;
-
-const problem = (service: string, path: readonly PropertyKey[], text: string): Problem => ({
-  path: ["services", service, ...path],
+const problemAt = (claim: Claim, path: readonly PropertyKey[], text: string): Problem => ({
+  path: [...claim.path, ...path],
   text,
 });
 
-function seatProblem(
-  service: string,
-  seat: Seat,
-  placement: Placement,
-  { names, hosts }: Topology,
-): Problem | undefined {
-  const say = (text: string) => problem(service, seat.path, text);
+function seatProblem(claim: Claim, seat: Seat, { names, hosts }: Topology): Problem | undefined {
+  const { seats, platforms } = claim.placement;
+  const say = (text: string) => problemAt(claim, seat.path, text);
   if (!names.includes(seat.host))
     return say(`${seat.host} is no host of gpuhost:hosts${suggestion(seat.host, names)}`);
-  const earlier = placement.seats
-    .slice(0, placement.seats.indexOf(seat))
-    .find(({ host }) => host === seat.host);
+  const earlier = seats.slice(0, seats.indexOf(seat)).find(({ host }) => host === seat.host);
   if (earlier) {
     const where =
       earlier.path.length > 1 ? `listed already as ${pathText(earlier.path)}` : `the ${earlier.role} already`;
@@ -61,31 +45,24 @@ function seatProblem(
     return say(
       `${seat.host} is being retired; take it out of the service, or take out hosts.${seat.host}.retire`,
     );
-  if (!placement.platforms.includes(host.platform)) {
-    return say(
-      `${seat.host} is a ${host.platform} machine; this part runs on ${placement.platforms.join(" or ")}`,
-    );
-  }
-  if (placement.seats.length > 1 && !isIPv4(groupAddress(host))) {
-    return say(
-      `the machines of a group know each other by IPv4 address, and ${seat.host} has ${groupAddress(host)}; set hosts.${seat.host}.groupAddress`,
-    );
+  if (!platforms.includes(host.platform)) {
+    return say(`${seat.host} is a ${host.platform} machine; this part runs on ${platforms.join(" or ")}`);
   }
   return undefined;
 }
 
-function exposureProblem(service: string, exposure: Exposure): Problem | undefined {
-  if (exposure.from !== "everyone" || exposure.safe) return undefined;
-  return problem(
-    service,
-    ["apiKey"],
-    `is missing, and ${exposure.what} would be open to everyone who reaches ${exposure.host}; ` +
-      "set apiKey, or `listen: local`, or `open: true` if you mean it",
+function exposureProblem(claim: Claim, exposure: Exposure): Problem | undefined {
+  if (exposure.from !== "everyone" || !("missing" in exposure)) return undefined;
+  const { path, cure } = exposure.missing;
+  return problemAt(
+    claim,
+    path,
+    `is missing, and ${exposure.what} would be open to everyone who reaches ${exposure.host}; ${cure}`,
   );
 }
 
 /** Two names for one machine would install everything twice, each against the other. */
-function doubles({ hosts }: Topology): Problem[] {
+function sameMachineProblems({ hosts }: Topology): Problem[] {
   const seen = new Map<string, string>();
   return Object.entries(hosts).flatMap(([name, host]) => {
     const { address, retire } = host;
@@ -106,7 +83,7 @@ function doubles({ hosts }: Topology): Problem[] {
 }
 
 /** The way to a host through others must end. An entry that is wrong in itself is told as that. */
-function jumps({ names, hosts }: Topology): Problem[] {
+function jumpProblems({ names, hosts }: Topology): Problem[] {
   const known = { ...Object.fromEntries(names.map((name) => [name, {}])), ...hosts };
   return Object.keys(hosts).flatMap((name) => {
     const text = jumpProblem(name, known);
@@ -114,97 +91,84 @@ function jumps({ names, hosts }: Topology): Problem[] {
   });
 }
 
-/** What is written for the base of a machine whose base another stack has would never be done. */
-function baseProblems({ hosts, base }: Topology): Problem[] {
-  return Object.entries({ openings: base?.openings, extraCommands: base?.extraCommands }).flatMap(
-    ([key, map]) =>
-      Object.keys(map ?? {})
-        .filter((name) => hosts[name]?.base === false)
-        .map((name) => ({
-          path: ["base", key, name],
-          text: `${name} has \`base: false\`; write this in the stack that has its base`,
-        })),
-  );
+/** A port that is claimed, in the words of an error: whose it is, and where that is written. */
+function portHolder({ path, name }: Claim, exposure: Exposure): string {
+  const where = pathText([...path, ...exposure.path]);
+  const what = name && exposure.what ? `${exposure.what} of ${name}` : exposure.what;
+  return what ? `${what} (${where})` : where;
 }
 
-function portClashes({ names, hosts, placements, base }: Topology): Problem[] {
+function portProblems({ names, hosts, claims }: Topology): Problem[] {
   const taken = new Map(
-    Object.entries(hosts).map(([name, host]) => [`${name} ${sshPort(host)}`, `SSH (hosts.${name}.port)`]),
+    Object.entries(hosts).map(([name, host]) => [`${name} tcp/${sshPort(host)}`, `SSH (hosts.${name}.port)`]),
   );
-  const openings = Object.entries(base?.openings ?? {}).flatMap(([host, all]) =>
-    all.flatMap(({ port }, i) => {
-      const holder = taken.get(`${host} ${port}`);
-      if (!holder) taken.set(`${host} ${port}`, `base.openings.${host}[${i}]`);
-      const path = ["base", "openings", host, i, "port"];
-      return holder ? [{ path, text: `port ${port} on ${host} is taken by ${holder}` }] : [];
-    }),
-  );
-  const exposures = Object.entries(placements).flatMap(([service, { exposures }]) =>
-    exposures.flatMap(({ host, port, path, what }) => {
+  return claims.flatMap((claim) =>
+    claim.placement.exposures.flatMap((exposure) => {
+      const { host, protocol = "tcp", port, path } = exposure;
       if (!names.includes(host) || hosts[host]?.retire) return [];
-      const holder = taken.get(`${host} ${port}`);
-      const mine = `${what} of ${service} (services.${service}.${pathText(path)})`;
-      if (!holder) taken.set(`${host} ${port}`, mine);
+      const place = `${host} ${protocol}/${port}`;
+      const holder = taken.get(place);
+      const mine = portHolder(claim, exposure);
+      if (!holder) taken.set(place, mine);
       // A worker that is listed twice is told as that.
-      return holder && holder !== mine
-        ? [problem(service, path, `port ${port} on ${host} is taken by ${holder}; choose another`)]
-        : [];
+      if (!holder || holder === mine) return [];
+      const what = protocol === "udp" ? "UDP port" : "port";
+      return [problemAt(claim, path, `${what} ${port} on ${host} is taken by ${holder}; choose another`)];
     }),
   );
-  return [...openings, ...exposures];
 }
 
 /** A machine has one version of a package, whoever asks for it. */
-function versionClashes({ placements }: Topology): Problem[] {
-  const pinned = new Map<string, { version: string; service: string }>();
-  return Object.entries(placements).flatMap(([service, { seats, packages }]) =>
-    seats.flatMap(({ host }) =>
-      Object.entries(packages).flatMap(([name, version]) => {
-        const other = pinned.get(`${host} ${name}`);
-        if (!other) pinned.set(`${host} ${name}`, { version, service });
-        if (!other || other.version === version) return [];
-        const text = `${host} would get ${version}, but ${other.service} asks for ${other.version} there; write the same in both`;
-        return [problem(service, ["build", "packages", name], text)];
-      }),
-    ),
+function packageProblems({ claims }: Topology): Problem[] {
+  const pinned = new Map<string, PackageClaim & { readonly claimant: string }>();
+  return claims.flatMap((claim) =>
+    claim.placement.packages.flatMap((wanted) => {
+      const { host, name, version, path } = wanted;
+      const other = pinned.get(`${host} ${name}`);
+      if (!other) pinned.set(`${host} ${name}`, { ...wanted, claimant: claim.name ?? pathText(claim.path) });
+      if (!other || other.version === version) return [];
+      const text = `${host} would get ${version}, but ${other.claimant} asks for ${other.version} there; write the same in both`;
+      return [problemAt(claim, path, text)];
+    }),
   );
 }
 
-/** Rules across hosts and services; nothing is asked of any machine. */
+/** Rules across hosts and all that is on them; nothing is asked of any machine. */
 export function topologyProblems(topology: Topology): Problem[] {
-  const perService = Object.entries(topology.placements).flatMap(([service, placement]) => [
-    ...placement.seats.map((seat) => seatProblem(service, seat, placement, topology)),
-    ...placement.exposures.map((exposure) => exposureProblem(service, exposure)),
+  const perClaim = topology.claims.flatMap((claim) => [
+    ...claim.placement.seats.map((seat) => seatProblem(claim, seat, topology)),
+    ...claim.placement.exposures.map((exposure) => exposureProblem(claim, exposure)),
   ]);
   return [
-    ...doubles(topology),
-    ...jumps(topology),
-    ...baseProblems(topology),
-    ...perService.filter((found) => found !== undefined),
-    ...portClashes(topology),
-    ...versionClashes(topology),
+    ...sameMachineProblems(topology),
+    ...jumpProblems(topology),
+    ...perClaim.filter((found) => found !== undefined),
+    ...portProblems(topology),
+    ...packageProblems(topology),
   ];
 }
 
-/** What each machine lets in for all services together, gathered before any component is built. */
-export function openings({
+/** Address or network of who may connect, as the firewall of another machine sees it; none of a host that is not known. */
+function sourceAddresses(source: Source, hosts: Topology["hosts"]): string[] {
+  if (typeof source !== "string") return [source.address];
+  return hosts[source] ? [groupAddress(hosts[source])] : [];
+}
+
+/** What the firewall of each machine guards for all claims together, gathered before any component is built. */
+export function openingsByHost({
   hosts,
-  placements,
-}: Pick<Topology, "hosts" | "placements">): Record<string, Opening[]> {
-  const all = Object.entries(placements).flatMap(([service, { exposures }]) =>
-    exposures.map((exposure) => ({ service, ...exposure })),
-  );
-  const sources = (from: Exposure["from"]): Opening["from"] => {
-    if (from === "everyone") return "any";
-    if (from === "itself") return [];
-    return from.flatMap((name) => (hosts[name] ? [groupAddress(hosts[name])] : []));
+  claims,
+}: Pick<Topology, "hosts" | "claims">): Record<string, Opening[]> {
+  const opening = ({ name }: Claim, exposure: Exposure): Opening => {
+    const { port, protocol = "tcp", from, what } = exposure;
+    const why = name ? `${name}: ${what}` : what;
+    if (from === "everyone") return { protocol, port, from: "any", why };
+    const addresses = from === "itself" ? [] : from.flatMap((source) => sourceAddresses(source, hosts));
+    return { protocol, port, from: addresses, why };
   };
-  const opening = ({ port, from, what, service }: (typeof all)[number]): Opening => ({
-    port,
-    from: sources(from),
-    why: `${service}: ${what}`,
-  });
-  return Object.fromEntries(
-    Object.keys(hosts).map((name) => [name, all.filter(({ host }) => host === name).map(opening)]),
-  );
+  const openingsOn = (host: string) =>
+    claims.flatMap((claim) =>
+      claim.placement.exposures.flatMap((it) => (it.host === host ? [opening(claim, it)] : [])),
+    );
+  return Object.fromEntries(Object.keys(hosts).map((name) => [name, openingsOn(name)]));
 }

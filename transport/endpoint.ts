@@ -1,5 +1,6 @@
 import { join, normalize } from "node:path";
-import { type HostEntry, jumpsOf } from "#inventory/inventory.ts";
+import type { HostEntry } from "#inventory/inventory.ts";
+import { jumpsOf } from "#inventory/jumps.ts";
 import type { Subject } from "./errors.ts";
 import type { SshConfig } from "./ssh-config.ts";
 

@@ -1,4 +1,5 @@
-import { type HostEntry, hostEntry, type Inventory, jumpProblem, parseLogin } from "#inventory/inventory.ts";
+import { type HostEntry, hostEntry, type Inventory } from "#inventory/inventory.ts";
+import { jumpProblem, parseLogin } from "#inventory/jumps.ts";
 import { type Endpoint, endpointOf, type Surroundings } from "./endpoint.ts";
 import { HostError } from "./errors.ts";
 import { readSshConfig, type SshConfig } from "./ssh-config.ts";

@@ -15,9 +15,9 @@ Unattended-Upgrade::Automatic-Reboot "false";
 }
 
 /** Keeps needrestart, where it is installed, from restarting what serves after an upgrade of a library. */
-const needrestart = `# Written by gpu-hosts. A restart of a server loads its model anew; that is for the operator to choose.
-$nrconf{override_rc}{qr(^llama-)} = 0;
-1;
+const renderRestartGuard = (unitPrefixes: readonly string[]) =>
+  `# Written by gpu-hosts. A restart of a server loads its model anew; that is for the operator to choose.
+${unitPrefixes.map((prefix) => `$nrconf{override_rc}{qr(${regexOf(prefix)})} = 0;\n`).join("")}1;
 `;
 
 /** The user of the services, in the groups that own the GPUs' devices (AMD and Intel; NVIDIA's are open to all). */
@@ -30,12 +30,18 @@ m gpu-hosts render
 `;
 
 /** Files and folders of a Linux host's base. */
-export function baseFiles(heldPackages: readonly string[]) {
+export function baseFiles({
+  heldPackages,
+  unitPrefixes,
+}: {
+  readonly heldPackages: readonly string[];
+  readonly unitPrefixes: readonly string[];
+}) {
   return {
     "/etc/apt/apt.conf.d/52gpu-hosts-unattended-upgrades": { content: renderUpgradesGuard(heldPackages) },
     "/etc/needrestart": folder,
     "/etc/needrestart/conf.d": folder,
-    "/etc/needrestart/conf.d/gpu-hosts.conf": { content: needrestart },
+    "/etc/needrestart/conf.d/gpu-hosts.conf": { content: renderRestartGuard(unitPrefixes) },
     "/etc/sysusers.d": folder,
     "/etc/sysusers.d/gpu-hosts.conf": { content: users },
     "/etc/gpu-hosts": folder,

@@ -6,9 +6,11 @@ import { LinuxGuest, LinuxHost, type LinuxHostArgs, LostHost } from "./linux-hos
 const args: LinuxHostArgs = {
   packages: ["htop"],
   heldPackages: ["nvidia-"],
+  unitPrefixes: ["llama-", "toy."],
   openings: [
-    { port: 8080, from: "any", why: "chat: the API" },
-    { port: 50052, from: ["10.0.0.11"], why: `${"a".repeat(60)}: the RPC worker` },
+    { protocol: "tcp", port: 8080, from: "any", why: "chat: the API" },
+    { protocol: "udp", port: 41641, from: "any", why: "tailnet: WireGuard" },
+    { protocol: "tcp", port: 50052, from: ["10.0.0.11"], why: `${"a".repeat(60)}: the RPC worker` },
   ],
   extraCommands: [],
   login: { address: "10.0.0.12", port: 2222, user: "ops", privateKey: "only-for-tests" },
@@ -25,8 +27,20 @@ test("a base is packages, files and one firewall with all openings", async () =>
   expect(resources[1]?.inputs.packages).toMatchObject({ curl: "any", nftables: "any", htop: "any" });
   expect(resources[3]?.inputs.ports).toEqual({
     "tcp/8080": { from: "any", comment: "chat: the API" },
+    "udp/41641": { from: "any", comment: "tailnet: WireGuard" },
     "tcp/50052": { from: ["10.0.0.11"], comment: "a".repeat(60) },
   });
+});
+
+test("needrestart leaves alone the units of every engine", async () => {
+  const [, , written] = await declared(() => new LinuxHost("rack2", args));
+  const all = written?.inputs.files as Record<string, { content: string }>;
+  expect(all["/etc/needrestart/conf.d/gpu-hosts.conf"]?.content.split("\n").slice(1)).toEqual([
+    "$nrconf{override_rc}{qr(^llama-)} = 0;",
+    "$nrconf{override_rc}{qr(^toy\\.)} = 0;",
+    "1;",
+    "",
+  ]);
 });
 
 test("an operator's commands run in their order, after the base, with a key that stays secret", async () => {

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Opening } from "#components/serving/placement.ts";
+import type { Opening } from "#components/claims.ts";
 import { declare } from "#provider/declare.ts";
 import { aptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
 import { files } from "#provider/resources/files/files.ts";
@@ -17,7 +17,9 @@ export interface LinuxHostArgs {
   readonly packages: readonly string[];
   /** Beginnings of package names that unattended-upgrades leaves alone. */
   readonly heldPackages: readonly string[];
-  /** What all services of the machine open together. */
+  /** Beginnings of the names of units that needrestart leaves alone. */
+  readonly unitPrefixes: readonly string[];
+  /** What all that is on the machine opens together. */
   readonly openings: readonly Opening[];
   /** Commands of the operator's own, and the login with which they run. */
   readonly extraCommands: readonly ExtraCommand[];
@@ -29,8 +31,8 @@ const commentLength = 60;
 
 const portsOf = (openings: readonly Opening[]) =>
   Object.fromEntries(
-    openings.map(({ port, from, why }) => [
-      `tcp/${port}`,
+    openings.map(({ protocol, port, from, why }) => [
+      `${protocol}/${port}`,
       { from: from === "any" ? from : [...from], comment: why.slice(0, commentLength) },
     ]),
   );
@@ -57,12 +59,7 @@ export class LinuxHost extends pulumi.ComponentResource {
     const host = name;
     const wanted = anyOf([...needed, ...args.packages]);
     const packages = declare(aptPackages, `${name}-packages`, { host, packages: wanted }, { parent: this });
-    const written = declare(
-      files,
-      `${name}-files`,
-      { host, files: baseFiles(args.heldPackages) },
-      { parent: this },
-    );
+    const written = declare(files, `${name}-files`, { host, files: baseFiles(args) }, { parent: this });
     const guarded = declare(
       firewall,
       `${name}-firewall`,

@@ -1,14 +1,8 @@
 import { z } from "zod";
+import { httpAddress, packageName, packageVersion } from "#inventory/kinds.ts";
 
-const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/, "must be a package name as apt writes it");
-const version = z
-  .string()
-  .regex(
-    /^(any|[0-9][A-Za-z0-9.+~:-]*)$/,
-    "must be `any` or a whole version as `apt-cache madison` lists it",
-  );
 const packages = z
-  .record(packageName, version)
+  .record(packageName, packageVersion)
   .refine((packages) => Object.keys(packages).length > 0, "needs at least one package")
   .superRefine((packages, context) => {
     const loose = Object.keys(packages).filter((name) => packages[name] === "any");
@@ -67,8 +61,7 @@ const source = z
       .string()
       .regex(/^[bv]\d[\d.]*$/, "must be a tag of the project, such as b11669 or v0.7.0")
       .describe("Tag of the source; June 2026 or newer, as older ones name their RPC server otherwise."),
-    url: z
-      .url({ protocol: /^https?$/, error: "must be an http or https address" })
+    url: httpAddress
       .optional()
       .describe("Address of an archive of the source, in place of the project's own for the tag."),
     sha256: pinned.default("").describe("SHA-256 of the archive, as `npm run pin` writes it."),

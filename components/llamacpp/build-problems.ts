@@ -1,13 +1,8 @@
-import type { EngineProblem, MachineRecord, StackFacts } from "#components/serving/placement.ts";
+import type { EngineProblem, StackFacts } from "#components/serving/engine.ts";
+import type { MachineRecord } from "#components/serving/machine.ts";
+import { isPinned, pinCommand } from "#components/serving/vendor.ts";
 import { type Build, type BuildConfiguration, buildOf } from "./build-config.ts";
-import { machineOf, pick, suitable, unsuitable, type Variant } from "./release.ts";
-
-/** A hash that could be one: not left out, and not 64 times the same digit, as a placeholder is. */
-const isHash = (text: string | undefined): boolean =>
-  /^[0-9a-f]{64}$/.test(text ?? "") && !/^(.)\1*$/.test(text ?? "");
-
-/** The command that writes what is missing. */
-const pinCommand = (tag: string, stack: string) => `run: npm run pin llamacpp ${tag} ${stack}`;
+import { machineOf, pickArchives, suitableVariant, type Variant, variantProblem } from "./release.ts";
 
 /** Variant of a machine: chosen for it, else for the service, else by what the inventory records. */
 export function variantOf(
@@ -16,7 +11,7 @@ export function variantOf(
   record: MachineRecord | undefined,
 ): { readonly variant: Variant } | { readonly unclear: string } {
   const variant = build.variants[host] ?? build.variant;
-  return variant === "auto" ? suitable(machineOf(record)) : { variant };
+  return variant === "auto" ? suitableVariant(machineOf(record)) : { variant };
 }
 
 /** What is wrong with one machine's part in a build; `undefined`: nothing. */
@@ -35,16 +30,16 @@ function memberProblem(
   }
   if (build.way === "source") return undefined;
   const { tag, archives } = build;
-  const why = unsuitable(chosen.variant, machine);
+  const why = variantProblem(chosen.variant, machine);
   if (why) return { path, text: `does not run on ${host}: ${why}` };
-  const files = pick(tag, chosen.variant, machine.arch, (name) => name in archives);
+  const files = pickArchives(tag, chosen.variant, machine.arch, (name) => name in archives);
   if (!files) {
-    const text = `holds no archive of ${tag} for ${chosen.variant} on ${machine.arch}, which ${host} needs; ${pinCommand(tag, stack)}`;
+    const text = `holds no archive of ${tag} for ${chosen.variant} on ${machine.arch}, which ${host} needs; ${pinCommand("llamacpp", tag, stack)}`;
     return { path: [...at, "archives"], text };
   }
-  const wrong = [files.programs, files.runtime].find((name) => name && !isHash(archives[name]));
+  const wrong = [files.programs, files.runtime].find((name) => name && !isPinned(archives[name]));
   return wrong
-    ? { path: [...at, "archives", wrong], text: `is no SHA-256; ${pinCommand(tag, stack)}` }
+    ? { path: [...at, "archives", wrong], text: `is no SHA-256; ${pinCommand("llamacpp", tag, stack)}` }
     : undefined;
 }
 
@@ -70,11 +65,11 @@ export function buildProblems(service: Built, stack: StackFacts): EngineProblem[
       text: `is no machine of this service; they are ${members.join(", ")}`,
     }));
   const unpinned =
-    build.way === "source" && !isHash(build.sha256)
+    build.way === "source" && !isPinned(build.sha256)
       ? [
           {
             path: ["build", "source", "sha256"],
-            text: `is no SHA-256; ${pinCommand(build.tag, stack.stack)}`,
+            text: `is no SHA-256; ${pinCommand("llamacpp", build.tag, stack.stack)}`,
           },
         ]
       : [];

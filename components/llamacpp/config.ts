@@ -1,53 +1,14 @@
+import { isIPv4 } from "node:net";
 import { z } from "zod";
-import type { EngineConfiguration, Exposure } from "#components/serving/placement.ts";
+import type { Exposure, Placement, Seat } from "#components/claims.ts";
+import { apiExposures } from "#components/serving/api.ts";
+import type { Engine, EngineProblem, StackFacts } from "#components/serving/engine.ts";
+import { groupAddress } from "#components/serving/machine.ts";
+import { modelSchema, serviceShape } from "#components/serving/service-schema.ts";
+import { port } from "#inventory/kinds.ts";
 import { build, buildOf } from "./build-config.ts";
 import { buildProblems } from "./build-problems.ts";
-
-const port = z.int().min(1).max(65535);
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256 of 64 lower case hex digits");
-const fileName = z
-  .string()
-  .regex(
-    /^[\w][\w.+-]*(\/[\w][\w.+-]*)*$/,
-    "must be a file name, with folders before it if the repository has them",
-  );
-const files = z
-  .record(fileName, sha256)
-  .refine((files) => Object.keys(files).length > 0, "needs at least one file")
-  .describe(
-    "GGUF files and their SHA-256. The first one is served: of a split model write the first shard first.",
-  );
-
-const model = z
-  .strictObject({
-    repo: z
-      .string()
-      .regex(/^[\w.-]+\/[\w.-]+$/, "must be owner/name as the hub writes it")
-      .optional()
-      .describe("Repository on the model hub, such as ggml-org/gemma-3-1b-it-GGUF."),
-    revision: z
-      .string()
-      .regex(/^[0-9a-f]{40}$/, "must be a full commit hash of 40 hex digits, because a branch may move")
-      .optional()
-      .describe("Commit of the repository."),
-    url: z
-      .url({ protocol: /^https?$/, error: "must be an http or https address" })
-      .optional()
-      .describe("Address of the folder that holds the files, for a model from elsewhere than the hub."),
-    token: z
-      .string()
-      .regex(/^[^\s"\\]+$/, "must be one word")
-      .optional()
-      .describe("Access token for a gated repository; write it as `secure`."),
-    files,
-  })
-  .superRefine(({ repo, revision, url }, context) => {
-    const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
-    if (url && (repo || revision))
-      refuse(["url"], "stands beside repo or revision; write either the hub's two or url");
-    else if (!url && !repo) refuse(["repo"], "is missing: the repository on the model hub; or write url");
-    else if (!url && !revision) refuse(["revision"], "is missing: the full commit hash of the repository");
-  });
+import { llamacppVendor } from "./pin.ts";
 
 const host = z.string().min(1);
 
@@ -66,21 +27,16 @@ export const schema = z.strictObject({
     .describe(
       "Machines that lend their memory and GPUs, in the order in which layers go to them. None: the leader alone.",
     ),
-  model: model.describe(
-    "What is served: `repo`, `revision` and `files` on the model hub, or `url` and `files`.",
+  model: modelSchema(
+    "GGUF files and their SHA-256. The first one is served: of a split model write the first shard first.",
   ),
-  port: port.default(8080).describe("TCP port of the OpenAI-compatible API on the leader."),
+  ...serviceShape,
   rpcPort: port
     .default(50052)
     .describe("TCP port of a worker's RPC server. Open to the leader only: it has no authentication."),
   memberPort: port
     .default(50062)
     .describe("TCP port where a worker tells its leader which build it runs. Open to the leader only."),
-  alias: z
-    .string()
-    .regex(/^[\w.:/-]+$/, "must be letters, digits and . : / _ -")
-    .optional()
-    .describe("Model name that clients ask for. Default: the service's name."),
   context: z
     .int()
     .min(0)
@@ -95,19 +51,6 @@ export const schema = z.strictObject({
     .min(1)
     .optional()
     .describe("Requests answered at the same time. Default: llama.cpp decides."),
-  listen: z
-    .enum(["lan", "local"])
-    .default("lan")
-    .describe("`lan`: whoever reaches the leader may connect. `local`: only programs on the leader."),
-  apiKey: z
-    .string()
-    .min(16, "must have at least 16 characters")
-    .regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")
-    .optional()
-    .describe(
-      "Key that clients send; write it as `secure`. Required unless `listen: local` or `open: true`.",
-    ),
-  open: z.boolean().default(false).describe("Serve the LAN without a key."),
   extraArgs: z
     .array(z.string())
     .default([])
@@ -119,54 +62,81 @@ export const schema = z.strictObject({
     .default([])
     .describe("Further arguments of every worker's RPC server, one word each."),
   build,
-  deadlineMinutes: z
-    .int()
-    .min(1)
-    .default(60)
-    .describe("How long the first completion may take to come, counted anew at each sign of progress."),
 });
 
 /** A parsed service. */
 export type LlamacppService = z.output<typeof schema>;
 
-const worker = (host: string, service: LlamacppService): Exposure[] => [
-  { host, port: service.rpcPort, path: ["rpcPort"], what: "the RPC worker", from: [service.leader] },
-  {
-    host,
-    port: service.memberPort,
-    path: ["memberPort"],
-    what: "the member endpoint",
-    from: [service.leader],
-  },
-];
+function seatsOf({ leader, workers = [] }: Partial<LlamacppService>): Seat[] {
+  return [
+    ...(leader === undefined ? [] : [{ host: leader, path: ["leader"], role: "leader" }]),
+    ...workers.map((host, i) => ({ host, path: ["workers", i], role: "worker" })),
+  ];
+}
+
+/** What a worker opens to its leader. */
+function workerExposures(
+  host: string,
+  { leader, rpcPort, memberPort }: Partial<LlamacppService>,
+): Exposure[] {
+  const from = leader === undefined ? [] : [leader];
+  return [
+    ...(rpcPort === undefined
+      ? []
+      : [{ host, port: rpcPort, path: ["rpcPort"], what: "the RPC worker", from }]),
+    ...(memberPort === undefined
+      ? []
+      : [{ host, port: memberPort, path: ["memberPort"], what: "the member endpoint", from }]),
+  ];
+}
 
 /** Of the packages that a release or a build from source needs, any version will do. */
-function packagesOf({ build: wanted }: LlamacppService): Readonly<Record<string, string>> {
-  const build = buildOf(wanted);
-  return build.way === "packages" ? build.packages : {};
+function packagesOf(service: Partial<LlamacppService>): Placement["packages"] {
+  const wanted = service.build && buildOf(service.build);
+  if (wanted?.way !== "packages") return [];
+  return seatsOf(service).flatMap(({ host }) =>
+    Object.entries(wanted.packages).map(([name, version]) => ({
+      host,
+      name,
+      version,
+      path: ["build", "packages", name],
+    })),
+  );
+}
+
+/** Gate and RPC know the members of a group by IPv4 address. */
+function addressProblems(service: LlamacppService, { machines }: StackFacts): EngineProblem[] {
+  const seats = seatsOf(service);
+  if (seats.length === 1) return [];
+  return seats.flatMap(({ host, path }) => {
+    const machine = machines[host];
+    if (!machine || isIPv4(groupAddress(machine))) return [];
+    const text = `the machines of a group know each other by IPv4 address, and ${host} has ${groupAddress(machine)}; set hosts.${host}.groupAddress`;
+    return [{ path, text }];
+  });
 }
 
 /** llama.cpp as the stack's configuration sees it. */
-export const llamacpp: EngineConfiguration<typeof schema> = {
+export const llamacpp = {
   schema,
   placement: (service) => ({
     platforms: ["linux"],
-    seats: [
-      { host: service.leader, path: ["leader"], role: "leader" },
-      ...service.workers.map((host, i) => ({ host, path: ["workers", i], role: "worker" })),
-    ],
+    seats: seatsOf(service),
     exposures: [
-      {
-        host: service.leader,
-        port: service.port,
-        path: ["port"],
-        what: "the API",
-        from: service.listen === "lan" ? "everyone" : "itself",
-        ...(service.apiKey ? { safe: "api key" as const } : service.open ? { safe: "open" as const } : {}),
-      },
-      ...service.workers.flatMap((host) => worker(host, service)),
+      ...apiExposures(service, service.leader),
+      ...(service.workers ?? []).flatMap((host) => workerExposures(host, service)),
     ],
     packages: packagesOf(service),
   }),
-  problems: buildProblems,
-};
+  problems: (service, stack) => [...addressProblems(service, stack), ...buildProblems(service, stack)],
+  mirrors: {
+    llamacpp: {
+      address: "https://github.com/ggml-org/llama.cpp",
+      description:
+        "The llama.cpp project, or a mirror that answers the paths of its releases and source archives.",
+    },
+  },
+  heldPackages: ["llama.cpp", "libllama", "libggml"],
+  unitPrefix: "llama-",
+  vendors: { llamacpp: llamacppVendor },
+} satisfies Engine<typeof schema>;

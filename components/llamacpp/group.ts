@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hashOf } from "#components/serving/hash.ts";
 import { type Build, buildOf } from "./build-config.ts";
 import type { LlamacppService } from "./config.ts";
 
@@ -24,22 +24,11 @@ export interface Group {
   readonly generation: string;
 }
 
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_key, inner) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
-
-/** Twelve hex digits of the hash of a value; the order of its keys does not matter. */
-export const hashOf = (value: unknown): string =>
-  createHash("sha256").update(canonical(value)).digest("hex").slice(0, 12);
-
 /**
  * What members must have in common of a build. Of a release that is its tag alone, and of a source its content: one may run
  * it on CUDA and another on its CPU.
  */
-function common(build: Build) {
+function agreedBuild(build: Build) {
   switch (build.way) {
     case "packages":
       return { packages: build.packages };
@@ -66,7 +55,7 @@ export function groupOf(name: string, service: LlamacppService, addressOf: (host
   };
   const build = buildOf(service.build);
   // The order of a model's files matters: the first one is served.
-  const agreed = { ...record, ...common(build), served: Object.keys(service.model.files)[0] };
+  const agreed = { ...record, ...agreedBuild(build), served: Object.keys(service.model.files)[0] };
   return { ...record, build, generation: hashOf(agreed) };
 }
 

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { ServingHost } from "#components/serving/serving-host.ts";
+import type { ServingHost } from "#components/serving/engine-component.ts";
 import type { Witness } from "#provider/contract/witness.ts";
 import { declare } from "#provider/declare.ts";
 import { aptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
@@ -9,7 +9,7 @@ import { type BuildPlace, buildFolder } from "#provider/resources/source-build/p
 import { sourceBuild } from "#provider/resources/source-build/source-build.ts";
 import type { Build } from "./build-config.ts";
 import { variantOf } from "./build-problems.ts";
-import { type Archives, machineOf, pick, releaseUrl, sourceUrl, type Variant } from "./release.ts";
+import { type Archives, machineOf, pickArchives, releaseUrl, sourceUrl, type Variant } from "./release.ts";
 
 /** Where a machine's llama.cpp lies. */
 export interface Programs {
@@ -43,7 +43,7 @@ type OfRelease = Extract<Build, { way: "release" }>;
 type OfSource = Extract<Build, { way: "source" }>;
 
 /** The variant of a machine; that there is one was checked with the configuration. */
-function chosen(build: OfRelease | OfSource, { name, record }: ServingHost): Variant {
+function variantFor(build: OfRelease | OfSource, { name, record }: ServingHost): Variant {
   const choice = variantOf(build, name, record);
   if ("unclear" in choice) throw new Error(`no build of llama.cpp for ${name}: ${choice.unclear}`);
   return choice.variant;
@@ -57,7 +57,7 @@ const librariesOf = (variant: Variant) =>
 
 function archivesOn(build: OfRelease, host: ServingHost, variant: Variant): Archives {
   const { arch } = machineOf(host.record);
-  const found = pick(build.tag, variant, arch, (name) => name in build.archives);
+  const found = pickArchives(build.tag, variant, arch, (name) => name in build.archives);
   if (!found) throw new Error(`no archive of llama.cpp ${build.tag} for ${host.name}`);
   return found;
 }
@@ -69,7 +69,7 @@ function declareRelease(
   opts: Options,
 ): Installed {
   const at = { host: host.name, witness };
-  const variant = chosen(build, host);
+  const variant = variantFor(build, host);
   const archives = archivesOn(build, host, variant);
   const libraries = declare(
     aptPackages,
@@ -127,7 +127,7 @@ function declareSource(
   { service, prefix, host, witness, project }: Wanted,
   opts: Options,
 ): Installed {
-  const [backend = ""] = chosen(build, host).split("-");
+  const [backend = ""] = variantFor(build, host).split("-");
   const at = { host: host.name, witness };
   const packages = anyVersion("cmake", "g++", "libgomp1", "ninja-build", ...(compilers[backend] ?? []));
   const tools = declare(aptPackages, `${prefix}-tools`, { ...at, packages }, opts);

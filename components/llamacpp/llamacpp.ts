@@ -1,18 +1,23 @@
-import { isIPv6 } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
-import type { EngineArgs, Mirrors, ServedModel, ServingHost } from "#components/serving/serving-host.ts";
+import { declareAnsweringUnit } from "#components/serving/answering-unit.ts";
+import { apiUrl, modelName } from "#components/serving/api.ts";
+import { apiKeyFile } from "#components/serving/api-key.ts";
+import {
+  type ArgsOf,
+  hostNamed,
+  type ServedModel,
+  type ServingHost,
+} from "#components/serving/engine-component.ts";
+import { hashOf } from "#components/serving/hash.ts";
+import { declareModel, servedFile } from "#components/serving/model.ts";
 import type { Witness } from "#provider/contract/witness.ts";
 import { declare } from "#provider/declare.ts";
-import { check } from "#provider/resources/check/check.ts";
 import { files } from "#provider/resources/files/files.ts";
-import { modelFiles } from "#provider/resources/model-files/model-files.ts";
-import { modelFile } from "#provider/resources/model-files/places.ts";
 import { systemdService } from "#provider/resources/systemd-service/systemd-service.ts";
-import type { LlamacppService } from "./config.ts";
-import { type Group, groupOf, hashOf, leaderOf, type Member, renderGroup, workersOf } from "./group.ts";
+import type { LlamacppService, llamacpp } from "./config.ts";
+import { type Group, groupOf, leaderOf, type Member, renderGroup, workersOf } from "./group.ts";
 import { declareBuild, type Installed } from "./install.ts";
 import {
-  aliasOf,
   namesOf,
   renderLeader,
   renderMemberAnswer,
@@ -21,6 +26,8 @@ import {
   type Script,
   scriptsOf,
 } from "./render.ts";
+
+type LlamacppArgs = ArgsOf<typeof llamacpp>;
 
 /**
  * Serves one GGUF model with llama.cpp: a leader that answers requests, and workers that lend it memory and GPUs over RPC.
@@ -35,24 +42,24 @@ export class Llamacpp extends pulumi.ComponentResource implements ServedModel {
   readonly units: Readonly<Record<string, readonly string[]>>;
   readonly generation: string;
 
-  constructor(name: string, args: EngineArgs<LlamacppService>, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: LlamacppArgs, opts?: pulumi.ComponentResourceOptions) {
     super("gpu-hosts:index:Llamacpp", name, {}, opts);
     const { service } = args;
-    const hostOf = (member: Pick<Member, "host">): ServingHost => known(args.hosts, member.host);
+    const hostOf = (member: Pick<Member, "host">): ServingHost => hostNamed(args.hosts, member.host);
     const group = groupOf(name, service, (host) => hostOf({ host }).groupAddress);
     const leader = leaderOf(group);
     const witness = witnessOf(group);
     const part: Part = { parent: this, group, service, mirrors: args.mirrors, witness, early: new Map() };
     if (group.build.way !== "packages") {
-      for (const member of group.members) part.early.set(member.host, install(part, hostOf(member)));
+      for (const member of group.members)
+        part.early.set(member.host, declareMemberBuild(part, hostOf(member)));
     }
 
     const workers = workersOf(group).flatMap((member) => declareWorker(part, member, hostOf(member)));
     declareLeader(part, hostOf(leader), workers);
 
-    const { address } = service.listen === "local" ? { address: "127.0.0.1" } : hostOf(leader);
-    this.url = `http://${isIPv6(address) ? `[${address}]` : address}:${service.port}/v1`;
-    this.model = aliasOf(name, service);
+    this.url = apiUrl(service, hostOf(leader).address);
+    this.model = modelName(name, service);
     this.units = unitsOf(group);
     this.generation = group.generation;
     this.registerOutputs({ url: this.url, model: this.model });
@@ -64,7 +71,7 @@ interface Part {
   readonly parent: pulumi.Resource;
   readonly group: Group;
   readonly service: LlamacppService;
-  readonly mirrors: Mirrors;
+  readonly mirrors: LlamacppArgs["mirrors"];
   readonly witness: Witness | undefined;
   /**
    * Builds that lie beside the running one, by machine: made on all machines before the first moves to its own, so that the
@@ -82,7 +89,7 @@ function witnessOf(group: Group): Witness | undefined {
 }
 
 /** The build of a machine, once its base and what else is named are in place. */
-function install(
+function declareMemberBuild(
   { parent, group, mirrors, witness, early }: Part,
   host: ServingHost,
   after: readonly pulumi.Resource[] = [],
@@ -94,15 +101,9 @@ function install(
 }
 
 /** What a unit waits for before it moves to a build: its own, and where they can be made beforehand all machines'. */
-const installed = ({ early }: Part, own: Installed): pulumi.Resource[] => [
+const buildsBefore = ({ early }: Part, own: Installed): pulumi.Resource[] => [
   ...new Set([...own.resources, ...[...early.values()].flatMap(({ resources }) => resources)]),
 ];
-
-function known(hosts: EngineArgs<unknown>["hosts"], name: string): ServingHost {
-  const host = hosts[name];
-  if (!host) throw new Error(`${name} is no host of the stack`);
-  return host;
-}
 
 function unitsOf(group: Group): Record<string, string[]> {
   const names = namesOf(group.service);
@@ -137,12 +138,12 @@ function declareWorker(part: Part, member: Member, machine: ServingHost): pulumi
   const prefix = `${group.service}-${host}`;
   const at = { host, witness };
   const before = { parent, dependsOn: [...base] };
-  const build = install(part, machine);
+  const build = declareMemberBuild(part, machine);
   const scripts = memberFiles(group, ["build", "member", "worker"]);
   const answer = { [`/etc/systemd/system/${names.answer}`]: { content: renderMemberAnswer(group) } };
   const answering = declare(files, `${prefix}-files`, { ...at, files: { ...scripts, ...answer } }, before);
 
-  const dependsOn = [...installed(part, build), answering];
+  const dependsOn = [...buildsBefore(part, build), answering];
   const endpoint = declare(
     systemdService,
     `${prefix}-member`,
@@ -164,87 +165,35 @@ function declareWorker(part: Part, member: Member, machine: ServingHost): pulumi
   return [endpoint, worker];
 }
 
-/** The model, where it lies and where it comes from. With a plain address its place is named after its content. */
-function modelOf({ group, service: { model }, mirrors: { hub } }: Part) {
-  const place = model.url
-    ? { name: group.service, revision: hashOf(model.files) }
-    : { name: model.repo ?? "", revision: model.revision ?? "" };
-  const source = model.url
-    ? { kind: "url" as const, url: model.url }
-    : { kind: "hub" as const, endpoint: hub };
-  const [served = ""] = Object.keys(model.files);
-  return { place, source, path: modelFile(place, served) };
-}
-
+/** The leader: model, build, files with the key, the server and its check. It changes after the workers. */
 function declareLeader(part: Part, machine: ServingHost, workers: pulumi.Resource[]): void {
-  const { parent, group, service, witness } = part;
+  const { parent, group, service, mirrors, witness } = part;
   const { name: host, base } = machine;
   const names = namesOf(group.service);
   const prefix = `${group.service}-${host}`;
   const at = { host, witness };
-  const before = { parent, dependsOn: [...base] };
-  const { place, source, path } = modelOf(part);
-  const build = install(part, machine, workers);
-  const unit = renderLeader(group, service, path, build.programs);
-  const keyHash = service.apiKey ? pulumi.secret(hashOf(service.apiKey)) : undefined;
-  const key = service.apiKey
-    ? { [names.apiKey]: { content: pulumi.secret(`${service.apiKey}\n`), mode: "0600" } }
-    : {};
-
-  const { token } = service.model;
-  const model = declare(
-    modelFiles,
-    `${prefix}-model`,
-    {
-      ...at,
-      ...place,
-      source,
-      files: { ...service.model.files },
-      ...(token ? { token: pulumi.secret(token) } : {}),
-    },
-    before,
+  const build = declareMemberBuild(part, machine, workers);
+  const model = declareModel(
+    { prefix, at, opts: { parent, dependsOn: [...base] } },
+    { service: group.service, model: service.model, hub: mirrors.hub },
   );
-  const after = { parent, dependsOn: [...base, ...workers] };
   const scripts = memberFiles(group, ["build", "gate", "members"]);
+  const key = apiKeyFile(names.apiKey, service.apiKey);
   const written = declare(
     files,
     `${prefix}-files`,
     { ...at, files: { "/var/lib/gpu-hosts": folder, ...scripts, ...key } },
-    after,
+    { parent, dependsOn: [...base, ...workers] },
   );
-
-  const probe = {
-    kind: "completion" as const,
-    url: `http://127.0.0.1:${service.port}`,
-    model: aliasOf(group.service, service),
-    ...(service.apiKey ? { apiKeyFile: names.apiKey } : {}),
-  };
-  const deadlineSeconds = service.deadlineMinutes * 60;
-  const server = declare(
-    systemdService,
-    `${prefix}-server`,
+  declareAnsweringUnit(
+    { prefix, at, opts: { parent, dependsOn: [...buildsBefore(part, build), written, model, ...workers] } },
     {
-      ...at,
-      name: names.leader,
-      unit,
-      // The key reaches the process as a copy that systemd makes at its start.
-      ...(keyHash ? { restartOn: { "api key": keyHash } } : {}),
-      readiness: { ...probe, deadlineSeconds },
-    },
-    { parent, dependsOn: [...installed(part, build), written, model, ...workers] },
-  );
-  const generation = hashOf({ group: group.generation, unit });
-  declare(
-    check,
-    `${prefix}-check`,
-    {
-      ...at,
-      name: group.service,
-      probe,
-      generation: keyHash ? pulumi.interpolate`${generation}-${keyHash}` : generation,
-      deadlineSeconds,
+      service: group.service,
+      settings: service,
       unit: names.leader,
+      text: renderLeader(group, service, servedFile(group.service, service.model), build.programs),
+      apiKeyFile: names.apiKey,
+      generation: group.generation,
     },
-    { parent, dependsOn: [server] },
   );
 }

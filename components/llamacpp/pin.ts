@@ -1,7 +1,16 @@
-import type { Asked, Need, VendorFile } from "#components/serving/vendor.ts";
-import { type Build, buildOf } from "./build-config.ts";
+import { z } from "zod";
+import {
+  type Asked,
+  isMap,
+  type Need,
+  type RawMap,
+  serviceParts,
+  type Vendor,
+  type VendorFile,
+} from "#components/serving/vendor.ts";
+import { type Build, build, buildOf } from "./build-config.ts";
 import { type Built, variantOf } from "./build-problems.ts";
-import { archivesOf, candidates, machineOf, releaseUrl, sourceUrl } from "./release.ts";
+import { archivesOf, candidateVariants, machineOf, releaseUrl, sourceUrl } from "./release.ts";
 
 /** A machine's archives, by asking the release what it has. */
 async function archivesFor(
@@ -16,7 +25,7 @@ async function archivesFor(
     );
   }
   const { arch } = machineOf(machines[host]);
-  const sets = candidates(chosen.variant).map((exact) => archivesOf(version, exact, arch));
+  const sets = candidateVariants(chosen.variant).map((exact) => archivesOf(version, exact, arch));
   for (const { programs, runtime } of sets) {
     const names = runtime ? [programs, runtime] : [programs];
     const files = names.map((name) => ({ name, url: releaseUrl(mirror, version, name) }));
@@ -33,13 +42,13 @@ async function archivesFor(
  * The archives of a release that a service's machines need, or the source that they compile; `undefined`: its build is one
  * of packages. Throws where the release lacks what a machine needs.
  */
-export async function llamacppNeed(service: Built, asked: Asked): Promise<Need | undefined> {
+async function needOf(service: Built, asked: Asked): Promise<Need | undefined> {
   const { version: tag, mirror } = asked;
-  const build = buildOf(service.build);
-  if (build.way === "packages") return undefined;
-  const at = ["build", build.way];
-  if (build.way === "source") {
-    const url = build.url ?? sourceUrl(mirror, tag);
+  const wanted = buildOf(service.build);
+  if (wanted.way === "packages") return undefined;
+  const at = ["build", wanted.way];
+  if (wanted.way === "source") {
+    const url = wanted.url ?? sourceUrl(mirror, tag);
     const file = { name: `source of ${tag}`, url };
     return {
       files: [file],
@@ -51,7 +60,7 @@ export async function llamacppNeed(service: Built, asked: Asked): Promise<Need |
   }
   const files = new Map<string, VendorFile>();
   for (const host of [service.leader, ...service.workers]) {
-    for (const file of await archivesFor(build, host, asked)) files.set(file.name, file);
+    for (const file of await archivesFor(wanted, host, asked)) files.set(file.name, file);
   }
   return {
     files: [...files.values()],
@@ -64,3 +73,32 @@ export async function llamacppNeed(service: Built, asked: Asked): Promise<Need |
     ],
   };
 }
+
+/** Of a service only this is read. */
+const built = z.looseObject({
+  leader: z.string(),
+  workers: z.array(z.string()).default([]),
+  build,
+});
+
+/** Puts a tag where the build of a service has its own. */
+function withTag(service: RawMap, tag: string): RawMap {
+  if (!isMap(service.build)) return service;
+  const ways = Object.entries(service.build).map(([way, value]) => [
+    way,
+    way !== "packages" && (isMap(value) || value === null) ? { ...value, tag } : value,
+  ]);
+  return { ...service, build: Object.fromEntries(ways) };
+}
+
+/** llama.cpp's releases and source, as `npm run pin` pins them. */
+export const llamacppVendor: Vendor = {
+  mirror: "llamacpp",
+  version: /^[bv]\d[\d.]*$/,
+  example: "b11669",
+  hint: "give a service of it `build: { release: { tag: b11669 } }`",
+  parts: (configuration, tag) => serviceParts("llamacpp", configuration, (service) => withTag(service, tag)),
+  schema: built,
+  at: ["build"],
+  need: (service, asked) => needOf(service as Built, asked),
+};

@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { archivesOf, type Machine, pick, releaseUrl, suitable, unsuitable } from "./release.ts";
+import {
+  archivesOf,
+  type Machine,
+  pickArchives,
+  releaseUrl,
+  suitableVariant,
+  variantProblem,
+} from "./release.ts";
 
 const machine = (changes: Partial<Machine> = {}): Machine => ({ arch: "x64", gpus: [], ...changes });
 const nvidia = (driver?: string, ...capabilities: string[]) =>
@@ -15,7 +22,7 @@ test.each<[string, Machine, string]>([
   ["such a GPU beside a new one", nvidia("580.95.05", "8.9", "7.0"), "cuda-12"],
   ["a GPU whose capability nobody told", machine({ gpus: [{}], driver: "590.1" }), "cuda-13"],
 ])("%s: the suitable variant is chosen", (_what, its, variant) => {
-  expect(suitable(its)).toEqual({ variant });
+  expect(suitableVariant(its)).toEqual({ variant });
 });
 
 test.each<[string, Machine, RegExp]>([
@@ -24,16 +31,16 @@ test.each<[string, Machine, RegExp]>([
   ["an old driver", nvidia("470.256.02", "8.0"), /driver 470.256.02 .*too old/],
   ["an old GPU", nvidia("580.1", "3.5"), /too old/],
 ])("%s: none is guessed", (_what, its, why) => {
-  expect(suitable(its)).toEqual({ unclear: expect.stringMatching(why) });
+  expect(suitableVariant(its)).toEqual({ unclear: expect.stringMatching(why) });
 });
 
 test("a named variant is refused only for a driver that is known to be too old", () => {
-  expect(unsuitable("cuda-13.4", nvidia("570.1", "8.9"))).toBe(
+  expect(variantProblem("cuda-13.4", nvidia("570.1", "8.9"))).toBe(
     "CUDA 13 needs driver 580 or newer, and it has 570.1",
   );
   for (const its of [nvidia("580.1", "8.9"), nvidia(undefined, "8.9"), machine()])
-    expect(unsuitable("cuda-13.4", its)).toBeUndefined();
-  expect(unsuitable("vulkan", nvidia("470.1", "8.9"))).toBeUndefined();
+    expect(variantProblem("cuda-13.4", its)).toBeUndefined();
+  expect(variantProblem("vulkan", nvidia("470.1", "8.9"))).toBeUndefined();
 });
 
 // Names as release b11158 has them.
@@ -62,20 +69,20 @@ test.each<[string, "x64" | "arm64", string, string?]>([
     "cudart-llama-b11158-bin-ubuntu-cuda-13.4-arm64.tar.gz",
   ],
 ])("%s on %s is %s", (variant, arch, programs, runtime) => {
-  expect(pick("b11158", variant, arch, has)).toEqual({ programs, ...(runtime ? { runtime } : {}) });
+  expect(pickArchives("b11158", variant, arch, has)).toEqual({ programs, ...(runtime ? { runtime } : {}) });
 });
 
 test("the newest of a CUDA generation is taken, with its own runtime only", () => {
   const names = ["13.3", "13.4"].map((cuda) => archivesOf("b2", `cuda-${cuda}`, "x64"));
   const all = names.flatMap(({ programs, runtime = "" }) => [programs, runtime]);
-  expect(pick("b2", "cuda-13", "x64", (name) => all.includes(name))).toEqual(names[1]);
+  expect(pickArchives("b2", "cuda-13", "x64", (name) => all.includes(name))).toEqual(names[1]);
   const withoutRuntime = all.filter((name) => name !== names[1]?.runtime);
-  expect(pick("b2", "cuda-13", "x64", (name) => withoutRuntime.includes(name))).toEqual(names[0]);
+  expect(pickArchives("b2", "cuda-13", "x64", (name) => withoutRuntime.includes(name))).toEqual(names[0]);
 });
 
 test("what a release does not have is not picked", () => {
-  expect(pick("b11158", "cuda-12", "arm64", has)).toBeUndefined();
-  expect(pick("b11159", "cpu", "x64", has)).toBeUndefined();
+  expect(pickArchives("b11158", "cuda-12", "arm64", has)).toBeUndefined();
+  expect(pickArchives("b11159", "cpu", "x64", has)).toBeUndefined();
 });
 
 test("a mirror may end in a slash", () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { groupOf } from "./group.ts";
-import { renderLeader, renderMemberAnswer, renderMemberSocket, renderWorker, unitWord } from "./render.ts";
+import { renderLeader, renderMemberAnswer, renderMemberSocket, renderWorker } from "./render.ts";
 import { service } from "./samples.ts";
 
 const of = (changes: Parameters<typeof service>[0] = {}) => {
@@ -13,22 +13,6 @@ const leader = (changes: Parameters<typeof service>[0] = {}) => {
 };
 const line = (unit: string, key: string) => unit.split("\n").filter((line) => line.startsWith(`${key}=`));
 const worker = { index: 1, host: "rack2", address: "10.0.0.12" };
-
-test.each([
-  ["plain-1.0", "plain-1.0"],
-  ["two words", '"two words"'],
-  ["", '""'],
-  ["100%", "100%%"],
-  ["$HOME", "$$HOME"],
-  ['say "hi" \\ now', '"say \\"hi\\" \\\\ now"'],
-  [";", '";"'],
-])("the word %j stands in a unit as %s", (value, expected) => {
-  expect(unitWord(value)).toBe(expected);
-});
-
-test("a word with a line break is refused", () => {
-  expect(() => unitWord("a\nExecStart=evil")).toThrow(/line break/);
-});
 
 test("the leader names workers in order, host and port always, and the key by file", () => {
   expect(line(leader({ workers: ["rack3", "rack2"], gpuLayers: 20 }), "ExecStart")).toEqual([

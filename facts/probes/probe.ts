@@ -1,6 +1,5 @@
 import { z } from "zod";
-
-const url = z.url({ protocol: /^https?$/ });
+import { httpAddress } from "#inventory/kinds.ts";
 
 const apiKeyFile = z
   .string()
@@ -10,7 +9,7 @@ const apiKeyFile = z
 /** A real answer of an OpenAI-compatible server. */
 export const completionProbe = z.strictObject({
   kind: z.literal("completion"),
-  url: url.describe("Base address without `/v1`, such as http://127.0.0.1:8080."),
+  url: httpAddress.describe("Base address without `/v1`, such as http://127.0.0.1:8080."),
   model: z.string().min(1).describe("Model name as the server lists it."),
   apiKeyFile: apiKeyFile.optional(),
 });
@@ -18,7 +17,7 @@ export const completionProbe = z.strictObject({
 /** Any address that answers with a certain status. */
 export const httpProbe = z.strictObject({
   kind: z.literal("http"),
-  url: url.describe("Address that is asked with GET, from the host itself."),
+  url: httpAddress.describe("Address that is asked with GET, from the host itself."),
   status: z.int().min(100).max(599).default(200).describe("Status that means well."),
   apiKeyFile: apiKeyFile.optional(),
 });

@@ -1,5 +1,6 @@
+import { pathText } from "#inventory/problems.ts";
 import type { AnyDefinition, Change, Config } from "#provider/contract/resource.ts";
-import { compare, pathText } from "#provider/converge/compare.ts";
+import { compare } from "#provider/converge/compare.ts";
 import type { StateFindings } from "./state.ts";
 
 /** One key of a Pulumi detailed diff. */

@@ -1,6 +1,6 @@
+import { pathText } from "#inventory/problems.ts";
 import type { Change, Config, Path } from "#provider/contract/resource.ts";
 import { shown } from "#provider/contract/step.ts";
-import { pathText } from "#provider/converge/compare.ts";
 import { plan } from "#provider/converge/converge.ts";
 import { readOwners } from "#provider/converge/owners.ts";
 import type { Target } from "#provider/converge/target.ts";

@@ -29,13 +29,14 @@ test("every fault is told by its path, secrets' values never", () => {
   };
   expect(() => readConfiguration(faulty)).toThrow(
     [
-      "gpuhost:hosts.Rack1: a host name is lower case letters, digits and inner hyphens",
-      "gpuhost:hosts.rack2.address: Invalid input: expected string, received undefined",
-      "gpuhost:hosts.rack2.adress: is not known here",
+      "the inventory in the stack's configuration cannot be used:",
+      "  hosts.Rack1: a host name is lower case letters, digits and inner hyphens",
+      "  hosts.rack2.address: is missing: DNS name, IPv4 or IPv6 address that your machine reaches over SSH.",
+      "  hosts.rack2.adress: is not a known key; did you mean address?",
     ].join("\n"),
   );
   const secret = { credentials: JSON.stringify({ rack1: { sudoPasword: "hunter2-hunter2" } }) };
   expect(() => readConfiguration(secret)).toThrow(
-    /^gpuhost:credentials\.rack1\.sudoPasword: is not known here$/,
+    /^the inventory in .*:\n {2}credentials\.rack1\.sudoPasword: is not a known key; did you mean sudoPassword\?$/,
   );
 });

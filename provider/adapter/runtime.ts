@@ -1,11 +1,8 @@
 import { appendFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
-import { z } from "zod";
-import { credentials, hosts, type Inventory } from "#inventory/inventory.ts";
-import { pathText } from "#provider/converge/compare.ts";
+import { type Inventory, readInventory } from "#inventory/inventory.ts";
 import type { Reach, System } from "#transport/host.ts";
 import { openPool } from "#transport/pool.ts";
-import { problems } from "./problems.ts";
 
 /** How much a line matters to the operator; `progress` is shown in the status line of its resource only. */
 export type Severity = "progress" | "info" | "warning";
@@ -33,16 +30,6 @@ export interface Runtime {
   close(): void;
 }
 
-const section = <S extends z.ZodType>(name: string, schema: S, text: unknown): z.output<S> => {
-  const value: unknown = typeof text === "string" ? JSON.parse(text) : (text ?? {});
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const lines = problems(parsed.error).map(
-    ({ path, reason }) => `gpuhost:${pathText([name, ...path])}: ${reason}`,
-  );
-  throw new Error(lines.join("\n"));
-};
-
 /**
  * The inventory out of the stack's configuration, as the engine hands it to us: `{"hosts": "<JSON text>"}`, with or without
  * the namespace before the key. It is today's configuration also during refresh and destroy, unlike Configure's arguments.
@@ -52,11 +39,12 @@ export function readConfiguration(config: Readonly<Record<string, unknown>>): {
   refreshBeforeUpdate: boolean;
 } {
   const key = (name: string) => config[name] ?? config[`gpuhost:${name}`];
+  const section = (name: string): unknown => {
+    const value = key(name);
+    return typeof value === "string" ? JSON.parse(value) : value;
+  };
   return {
-    inventory: {
-      hosts: section("hosts", hosts, key("hosts")),
-      credentials: section("credentials", z.record(z.string(), credentials), key("credentials")),
-    },
+    inventory: readInventory({ hosts: section("hosts"), credentials: section("credentials") }),
     refreshBeforeUpdate: String(key("refreshBeforeUpdate") ?? "false") === "true",
   };
 }

@@ -1,6 +1,7 @@
+import { pathText } from "#inventory/problems.ts";
 import type { AnyDefinition, Config, Finding, Path } from "#provider/contract/resource.ts";
 import { type Witness, witness as witnessSchema } from "#provider/contract/witness.ts";
-import { pathText, valueAt } from "#provider/converge/compare.ts";
+import { valueAt } from "#provider/converge/compare.ts";
 import { definitions } from "#provider/resources/index.ts";
 import { migrateInputs } from "./migrate.ts";
 import { unwrap, wrap } from "./secrets.ts";

@@ -1,5 +1,6 @@
+import { pathText } from "#inventory/problems.ts";
 import type { Change, Item, Path } from "#provider/contract/resource.ts";
-import { liesIn, pathText } from "#provider/converge/compare.ts";
+import { liesIn } from "#provider/converge/compare.ts";
 import { touchesSecret } from "./secrets.ts";
 
 /** A screenful; the plan has all of it. */

@@ -1,7 +1,7 @@
 import type { HostEntry } from "#inventory/inventory.ts";
+import { parseValue, pathText } from "#inventory/problems.ts";
 import type { AnyDefinition } from "#provider/contract/resource.ts";
 import { witness as witnessSchema } from "#provider/contract/witness.ts";
-import { pathText } from "#provider/converge/compare.ts";
 import { type Acting, type Converged, converge, dismantle } from "#provider/converge/converge.ts";
 import { HostError } from "#transport/errors.ts";
 import type { Machine, System } from "#transport/host.ts";
@@ -9,7 +9,6 @@ import { selfOf, warnOfNamesakes } from "./claim.ts";
 import { type DetailedChange, differ } from "./differ.ts";
 import { errorMessage, resourceErrorText } from "./errors.ts";
 import { preview } from "./preview.ts";
-import { problems } from "./problems.ts";
 import type { Runtime } from "./runtime.ts";
 import { masker, unknownPaths, unwrap, wrap } from "./secrets.ts";
 import {
@@ -66,9 +65,9 @@ function systemFailures({ inventory }: Runtime, host: unknown, definition: AnyDe
 
 function witnessFailures(runtime: Runtime, witness: unknown): CheckFailure[] {
   if (witness === undefined) return [];
-  const { error, data } = witnessSchema.safeParse(witness);
-  if (data) return hostFailures(runtime, "witness.host", data.host);
-  return problems(error).map(({ path, reason }) => ({ property: pathText(["witness", ...path]), reason }));
+  const { value, problems } = parseValue(witnessSchema, witness, ["witness"]);
+  if (value) return hostFailures(runtime, "witness.host", value.host);
+  return problems.map(({ path, text }) => ({ property: pathText(path), reason: text }));
 }
 
 /** Parses inputs strictly and fills in defaults. A key whose value is not known yet during preview is taken as it is. */
@@ -85,12 +84,12 @@ export function check(
     ...systemFailures(runtime, host, definition),
     ...witnessFailures(runtime, witness),
   ];
-  const parsed = definition.inputs.safeParse(config);
-  if (parsed.success) return { inputs: wrap({ host, witness, ...parsed.data }, secretPaths), failures };
+  const parsed = parseValue(definition.inputs, config, []);
+  if (parsed.value) return { inputs: wrap({ host, witness, ...parsed.value }, secretPaths), failures };
   const unknowns = unknownPaths(config).map(pathText);
-  for (const { path, reason } of problems(parsed.error)) {
+  for (const { path, text } of parsed.problems) {
     const property = pathText(path);
-    if (!unknowns.some((unknown) => unknown.startsWith(property))) failures.push({ property, reason });
+    if (!unknowns.some((unknown) => unknown.startsWith(property))) failures.push({ property, reason: text });
   }
   return { inputs: news, failures };
 }

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { pathText } from "#inventory/problems.ts";
 import { defineResource } from "#provider/contract/resource.ts";
-import { compare, pathText, valueAt, withoutItems } from "./compare.ts";
+import { compare, valueAt, withoutItems } from "./compare.ts";
 
 const definition = defineResource({
   type: "Shelf",
@@ -40,14 +41,6 @@ test("a finding is a change of its own, beside equal configurations", () => {
 
 test("absence of the whole is one difference", () => {
   expect(compare(want, undefined)).toEqual([{ path: [], kind: "add", want }]);
-});
-
-test.each([
-  [["a", "b"], "a.b"],
-  [["a", 0, "b"], "a[0].b"],
-  [["files", "/etc/x", "mode"], 'files["/etc/x"].mode'],
-])("path %j reads %s", (path, text) => {
-  expect(pathText(path)).toBe(text);
 });
 
 test("a value is found by its path, a broken path finds nothing", () => {

@@ -29,15 +29,6 @@ export function compare(
 /** Whether a path is that of a thing or lies in it. */
 export const liesIn = (path: Path, thing: Path): boolean => thing.every((part, i) => path[i] === part);
 
-/** A path as operators and Pulumi write it: `files["/etc/x"].mode`. */
-export function pathText(path: Path): string {
-  return path.reduce<string>((text, part) => {
-    if (typeof part === "number") return `${text}[${part}]`;
-    if (!/^[A-Za-z_$][\w$]*$/.test(part)) return `${text}[${JSON.stringify(part)}]`;
-    return text ? `${text}.${part}` : part;
-  }, "");
-}
-
 /** What stands at a path, `undefined` if the way there breaks off. */
 export function valueAt(value: unknown, path: Path): unknown {
   return path.reduce<unknown>(

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathText } from "#inventory/problems.ts";
 import type { AnyDefinition, Change, Config, Item, Observation } from "#provider/contract/resource.ts";
 import type { Step } from "#provider/contract/step.ts";
 import type { Owners } from "#provider/ground/owner-record.ts";
 import type { Host } from "#transport/host.ts";
 import { claimItems, namesakesOf, refuseItemsOfOthers, releaseItems, releaseSharedItems } from "./claim.ts";
-import { pathText } from "./compare.ts";
 import { type Performing, StepError } from "./failure.ts";
 import { isOnlyOwner, readOwners, type Self } from "./owners.ts";
 import { perform } from "./perform.ts";

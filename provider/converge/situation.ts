@@ -1,3 +1,4 @@
+import { pathText } from "#inventory/problems.ts";
 import type {
   AnyDefinition,
   Change,
@@ -8,7 +9,7 @@ import type {
   Observation,
 } from "#provider/contract/resource.ts";
 import type { Owners } from "#provider/ground/owner-record.ts";
-import { compare, pathText, valueAt, withoutItems } from "./compare.ts";
+import { compare, valueAt, withoutItems } from "./compare.ts";
 import { isOnlyOwner } from "./owners.ts";
 import { droppedItems, type Target, wantedItems } from "./target.ts";
 

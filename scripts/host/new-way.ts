@@ -1,12 +1,7 @@
 import { configuredUser, type FirstSight } from "#checks/first-contact.ts";
-import {
-  type HostEntry,
-  hostName,
-  type Inventory,
-  jumpProblem,
-  jumpsOf,
-  parseLogin,
-} from "#inventory/inventory.ts";
+import type { HostEntry, Inventory } from "#inventory/inventory.ts";
+import { jumpProblem, jumpsOf, parseLogin } from "#inventory/jumps.ts";
+import { hostName } from "#inventory/kinds.ts";
 import { inventoryOf, readConfiguration } from "#scripts/stack/stack.ts";
 import { UsageError } from "#scripts/terminal/arguments.ts";
 import { ensurePulumi } from "#toolchain/install.ts";

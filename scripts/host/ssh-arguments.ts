@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Login } from "#checks/login.ts";
-import { type HostEntry, jumpsOf } from "#inventory/inventory.ts";
+import type { HostEntry } from "#inventory/inventory.ts";
+import { jumpsOf } from "#inventory/jumps.ts";
 import { quote } from "#transport/command.ts";
 
 /** How ssh is to be called. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { credentials, hosts, type Inventory } from "#inventory/inventory.ts";
-import { namespaces, type RawConfiguration } from "#stacks/config.ts";
+import { type Inventory, readInventory } from "#inventory/inventory.ts";
+import { namespaces, type RawConfiguration } from "#stacks/schema.ts";
 import { printConfiguration, printStack } from "./printed-stack.ts";
 
 const configuration = z.record(
@@ -39,11 +39,4 @@ export function rawConfiguration(printed: unknown): RawConfiguration {
 }
 
 /** Only how the hosts are reached: a stack whose services are wrong can still be looked at. */
-export function inventoryOf(raw: RawConfiguration): Inventory {
-  const parsed = z
-    .object({ hosts, credentials: z.record(z.string(), credentials) })
-    .safeParse({ hosts: raw.hosts ?? {}, credentials: raw.credentials ?? {} });
-  if (parsed.success) return parsed.data;
-  const lines = parsed.error.issues.map(({ path, message }) => `  gpuhost:${path.join(".")}: ${message}`);
-  throw new Error(["the inventory in the stack's configuration cannot be used:", ...lines].join("\n"));
-}
+export const inventoryOf = (raw: RawConfiguration): Inventory => readInventory(raw);

@@ -1,5 +1,5 @@
 /** One option of a command, as `parseArgs` takes it and as `--help` tells it. */
-export interface Option {
+interface Option {
   readonly type: "boolean" | "string";
   readonly short?: string;
   readonly default?: string;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { pathText } from "#inventory/problems.ts";
 import type { Config } from "#provider/contract/resource.ts";
-import { pathText } from "#provider/converge/compare.ts";
 import { check } from "#provider/resources/check/check.ts";
 import { describeLab } from "#tests/support/describe-lab.ts";
 import { type Life, startLife } from "#tests/support/life.ts";

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { pathText } from "#inventory/problems.ts";
 import { type Hub, memberToken, startHub } from "#lab/hub.ts";
 import type { Config } from "#provider/contract/resource.ts";
-import { pathText } from "#provider/converge/compare.ts";
 import { converge } from "#provider/converge/converge.ts";
 import { modelFiles } from "#provider/resources/model-files/model-files.ts";
 import { describeLab } from "#tests/support/describe-lab.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { pathText } from "#inventory/problems.ts";
 import type { Config } from "#provider/contract/resource.ts";
-import { pathText } from "#provider/converge/compare.ts";
 import { aptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
 import { buildFolder } from "#provider/resources/source-build/places.ts";
 import { sourceBuild } from "#provider/resources/source-build/source-build.ts";

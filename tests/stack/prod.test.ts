@@ -3,7 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
-import { configuration } from "#stacks/config.ts";
+import { engines } from "#components/engines.ts";
+import { configurationSchema } from "#stacks/schema.ts";
 import { type Declared, declared } from "#tests/support/declared.ts";
 
 const text = readFileSync(new URL("../../Pulumi.prod.yaml", import.meta.url), "utf8");
@@ -106,6 +107,7 @@ function keysOf(schema: Schema): [string, Schema][] {
   ];
 }
 
+const configuration = configurationSchema(engines);
 const keys = keysOf(z.toJSONSchema(configuration, { io: "input" }) as Schema).filter(
   ([key]) => !(key in configuration.shape),
 );

@@ -1,8 +1,9 @@
 import type { z } from "zod";
+import { pathText } from "#inventory/problems.ts";
 import type { LabHost } from "#lab/host.ts";
 import type { ResourceDefinition } from "#provider/contract/resource.ts";
 import type { Step } from "#provider/contract/step.ts";
-import { compare, pathText } from "#provider/converge/compare.ts";
+import { compare } from "#provider/converge/compare.ts";
 import { converge, dismantle, observe, plan } from "#provider/converge/converge.ts";
 import { claimantOf } from "#provider/converge/owners.ts";
 import { perform } from "#provider/converge/perform.ts";

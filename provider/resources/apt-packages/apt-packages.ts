@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { aptFree, automaticPackages } from "#facts/apt.ts";
 import { packages as dpkgPackages, type Package } from "#facts/dpkg.ts";
+import { packageName, packageVersion } from "#inventory/kinds.ts";
 import {
   type Context,
   defineResource,
@@ -21,24 +22,9 @@ import {
   whyNot,
 } from "./commands.ts";
 
-const packageName = z
-  .string()
-  .regex(
-    /^[a-z0-9][a-z0-9+.-]+$/,
-    "a package name is lower case letters, digits, +, - and . (no version, no architecture)",
-  );
-
-// One pattern, not a union: a union's error would say neither what is wrong nor where.
-const version = z
-  .string()
-  .regex(
-    /^(any|[0-9][A-Za-z0-9.+~:-]*)$/,
-    'is "any" or a whole version as `apt-cache madison` lists it, such as 7.88.1-10+deb12u5',
-  );
-
 const inputs = z.strictObject({
   packages: z
-    .record(packageName, z.union([z.literal("any"), version]))
+    .record(packageName, packageVersion)
     .describe(
       'Packages that are installed, each with its exact version, or "any" to leave the version to the machine.',
     ),

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { downloaded } from "#facts/downloads.ts";
 import { ownedItems } from "#facts/owners.ts";
+import { pathText } from "#inventory/problems.ts";
 import type { LongStep } from "#provider/contract/step.ts";
-import { compare, pathText } from "#provider/converge/compare.ts";
+import { compare } from "#provider/converge/compare.ts";
 import { declare } from "#provider/declare.ts";
 import { declared } from "#tests/support/declared.ts";
 import { stepText } from "#tests/support/step-text.ts";

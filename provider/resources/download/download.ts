@@ -2,6 +2,7 @@ import { dirname } from "node:path/posix";
 import { z } from "zod";
 import { type Downloaded, downloaded, type Listed } from "#facts/downloads.ts";
 import { ownedItems } from "#facts/owners.ts";
+import { httpAddress, sha256 } from "#inventory/kinds.ts";
 import {
   type GenerationPlaces,
   type Generations,
@@ -22,25 +23,23 @@ import {
 } from "./places.ts";
 import { downloadScript } from "./script.ts";
 
-const address = z.url({ protocol: /^https?$/, error: "must be an http or https address" });
-
 const inputs = z
   .strictObject({
     name: z
       .string()
       .regex(/^[a-z0-9][a-z0-9.-]{0,59}$/, "must be of lower case letters, digits, dots and hyphens")
       .describe("What it is called on this host; one artifact, of which generations come and go."),
-    url: address
+    url: httpAddress
       .refine(
         (url) => /^[\w+@-][\w.+@-]*$/.test(safeFileName(url)),
         "must end in the name of a file, such as tool-1.2.tar.gz",
       )
       .describe("Where the file is. Its last part is the name of the file on the host."),
-    mirrors: z.array(address).default([]).describe("Addresses of the same file, tried in order after `url`."),
-    sha256: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/, "must be a sha256: 64 hexadecimal digits in lower case")
-      .describe("Of the file. Another content lands in another folder."),
+    mirrors: z
+      .array(httpAddress)
+      .default([])
+      .describe("Addresses of the same file, tried in order after `url`."),
+    sha256: sha256.describe("Of the file. Another content lands in another folder."),
     unpack: z
       .strictObject({
         strip: z.int().min(0).default(0).describe("Leading folders to leave out of each member's path."),

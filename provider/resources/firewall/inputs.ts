@@ -1,29 +1,11 @@
 import { z } from "zod";
-import { canonical } from "./address.ts";
-
-function wrong(address: string): string | undefined {
-  const right = canonical(address);
-  if (right === undefined) return "is no address or network; names are not resolved here";
-  if (right.endsWith("/0")) return 'is everybody; write from: "any"';
-  return right === address ? undefined : `is not as the firewall writes it: ${right}`;
-}
+import { ruleComment, sources } from "#inventory/kinds.ts";
 
 const rule = z.strictObject({
-  from: z
-    .union([z.literal("any"), z.array(z.string())], 'is "any" or a list of addresses and networks')
-    .superRefine((from, context) => {
-      if (from === "any") return;
-      for (const [i, address] of from.entries()) {
-        const message = wrong(address);
-        if (message) context.addIssue({ code: "custom", path: [i], message });
-      }
-    })
-    .describe(
-      'Addresses and networks (10.0.0.0/24, fd00::/64) that may connect; "any": everybody, []: only the machine itself.',
-    ),
-  comment: z
-    .string()
-    .regex(/^[\w .,:/()+-]{0,60}$/, "is at most 60 letters, digits, blanks and . , : / ( ) + -")
+  from: sources.describe(
+    'Addresses and networks (10.0.0.0/24, fd00::/64) that may connect; "any": everybody, []: only the machine itself.',
+  ),
+  comment: ruleComment
     .default("")
     .describe("Shown beside the rule on the machine, such as the service it is for."),
 });

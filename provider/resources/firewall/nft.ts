@@ -1,6 +1,6 @@
 import type { NftChain, NftRule } from "#facts/nftables.ts";
+import { canonicalAddress } from "#inventory/address.ts";
 import { type ShellCommand, sh } from "#transport/command.ts";
-import { canonical } from "./address.ts";
 import { inOrderOf, type Ports, type Rule, samePorts } from "./inputs.ts";
 import { workFolder } from "./revert.ts";
 
@@ -71,9 +71,9 @@ function matched(part: unknown, field: string): { protocol: string; value: unkno
 }
 
 function addressOf(value: unknown): string | undefined {
-  if (typeof value === "string") return canonical(value);
+  if (typeof value === "string") return canonicalAddress(value);
   const { prefix } = value as { prefix?: { addr: string; len: number } };
-  return prefix && canonical(`${prefix.addr}/${prefix.len}`);
+  return prefix && canonicalAddress(`${prefix.addr}/${prefix.len}`);
 }
 
 function portOf(value: unknown): string | undefined {

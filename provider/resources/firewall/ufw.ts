@@ -1,6 +1,6 @@
 import type { UfwRule } from "#facts/ufw.ts";
+import { canonicalAddress } from "#inventory/address.ts";
 import { type ShellCommand, sh } from "#transport/command.ts";
-import { canonical } from "./address.ts";
 import { inOrderOf, type Ports, type Rule } from "./inputs.ts";
 
 /** One command's worth of rule; ufw makes the IPv4 and the IPv6 one of a rule without addresses. */
@@ -31,7 +31,7 @@ function standsFor(line: Line): (rule: UfwRule) => boolean {
     rule.to === "any" &&
     portKey(rule) === line.port &&
     rule.action === line.verdict &&
-    (rule.from === line.source || canonical(rule.from) === line.source);
+    (rule.from === line.source || canonicalAddress(rule.from) === line.source);
 }
 
 const families = (line: Line): readonly number[] =>
@@ -85,7 +85,9 @@ function effect(ours: readonly UfwRule[]): Rule {
   );
   if (!denied) return { from: "any", comment };
   return {
-    from: ours.filter((rule) => rule.action === "allow").map((rule) => canonical(rule.from) ?? rule.from),
+    from: ours
+      .filter((rule) => rule.action === "allow")
+      .map((rule) => canonicalAddress(rule.from) ?? rule.from),
     comment,
   };
 }

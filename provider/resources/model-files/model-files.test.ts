@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { stampedFiles } from "#facts/model-files.ts";
+import { pathText } from "#inventory/problems.ts";
 import type { LongStep, Step } from "#provider/contract/step.ts";
-import { compare, pathText } from "#provider/converge/compare.ts";
+import { compare } from "#provider/converge/compare.ts";
 import { keyOf } from "#transport/command.ts";
 import { fakeHost } from "#transport/fake.ts";
 import { lookedAt, modelFiles } from "./model-files.ts";

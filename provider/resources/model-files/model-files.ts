@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { type StampedFile, type StampedPlaces, stampedFiles } from "#facts/model-files.ts";
+import { httpAddress, relativeFile, sha256 } from "#inventory/kinds.ts";
 import { longUnits, stopLong } from "#provider/contract/linux-steps.ts";
 import { defineResource, type Finding, findingAt } from "#provider/contract/resource.ts";
 import { long, run, type Step } from "#provider/contract/step.ts";
@@ -15,15 +16,8 @@ import {
   stampsFolder,
 } from "./places.ts";
 
-/** A path below a folder, each part of it visible: neither `..` nor a name that begins with a dot. */
-const below = z
-  .string()
-  .regex(/^[\w+@-][\w.+@-]*(\/[\w+@-][\w.+@-]*)*$/, "must be a relative path of plain names");
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be a sha256: 64 hexadecimal digits in lower case");
-const address = z.url({ protocol: /^https?$/ });
-
 const inputs = z.strictObject({
-  name: below.describe(
+  name: relativeFile.describe(
     "Repository on the hub, such as Qwen/Qwen2.5-7B-Instruct-GGUF; with `url` a name of yours.",
   ),
   revision: z
@@ -34,14 +28,14 @@ const inputs = z.strictObject({
     .discriminatedUnion("kind", [
       z.strictObject({
         kind: z.literal("hub"),
-        endpoint: address
+        endpoint: httpAddress
           .default("https://huggingface.co")
           .describe("Address of the hub or of a mirror of it."),
       }),
       z.strictObject({
         kind: z.literal("url"),
-        url: address.describe("Folder that holds the files; a file's name is added to it."),
-        mirrors: z.array(address).default([]).describe("Other such folders, tried in order."),
+        url: httpAddress.describe("Folder that holds the files; a file's name is added to it."),
+        mirrors: z.array(httpAddress).default([]).describe("Other such folders, tried in order."),
       }),
     ])
     .prefault({ kind: "hub" })
@@ -52,7 +46,7 @@ const inputs = z.strictObject({
     .optional()
     .describe("Sent as bearer token; gated repositories need one."),
   files: z
-    .record(below, sha256)
+    .record(relativeFile, sha256)
     .refine((files) => Object.keys(files).length > 0, "needs at least one file")
     .describe("File name → sha256 of its content."),
   directory: z

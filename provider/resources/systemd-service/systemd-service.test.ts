@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { listenersOn } from "#facts/ss.ts";
 import { showUnit, unitFiles } from "#facts/systemd.ts";
+import { pathText } from "#inventory/problems.ts";
 import { type Step, shown } from "#provider/contract/step.ts";
-import { compare, pathText } from "#provider/converge/compare.ts";
+import { compare } from "#provider/converge/compare.ts";
 import { keyOf } from "#transport/command.ts";
 import { fakeHost } from "#transport/fake.ts";
 import type { Want } from "./inputs.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { canonical } from "./address.ts";
+import { canonicalAddress } from "./address.ts";
 
 test.each([
   ["10.0.0.5", "10.0.0.5"],
@@ -13,12 +13,12 @@ test.each([
   ["2001:db8:ffff::/33", "2001:db8:8000::/33"],
   ["::ffff:10.0.0.1", "::ffff:a00:1"],
 ])("%s is written %s", (text, written) => {
-  expect(canonical(text)).toBe(written);
+  expect(canonicalAddress(text)).toBe(written);
 });
 
 test.each(["rack1", "10.0.0", "10.0.0.1/33", "10.0.0.1/", "fe80::1%eth0", "10.0.0.1/8/9", "fd00::/129", ""])(
   "%j is no address",
   (text) => {
-    expect(canonical(text)).toBeUndefined();
+    expect(canonicalAddress(text)).toBeUndefined();
   },
 );

@@ -1,5 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { MachineRecord } from "./placement.ts";
+import type { z } from "zod";
+import type { Engine } from "./engine.ts";
+import type { MachineRecord } from "./machine.ts";
 
 /** A machine as components see it; how it is reached is the provider's business. */
 export interface ServingHost {
@@ -15,22 +17,18 @@ export interface ServingHost {
   readonly base: readonly pulumi.Resource[];
 }
 
-/** Addresses of vendors, or of mirrors of them. */
-export interface Mirrors {
-  /** The model hub. */
-  readonly hub: string;
-  /** The llama.cpp project. */
-  readonly llamacpp: string;
-}
-
-/** What the stack hands to the component of any engine. */
-export interface EngineArgs<Service> {
+/** What the stack hands to the component of an engine. */
+interface EngineArgs<Service, M extends string = never> {
   /** Its configuration, parsed. */
   readonly service: Service;
   /** The machines it names. */
   readonly hosts: Readonly<Record<string, ServingHost>>;
-  readonly mirrors: Mirrors;
+  /** Addresses of the model hub and of the engine's own vendors, or of mirrors of them. */
+  readonly mirrors: Readonly<Record<"hub" | M, string>>;
 }
+
+/** {@link EngineArgs} of one engine. */
+export type ArgsOf<E> = E extends Engine<infer S, infer M> ? EngineArgs<z.output<S>, M> : never;
 
 /** What the component of any engine offers to the stack. */
 export interface ServedModel extends pulumi.Resource {
@@ -42,4 +40,14 @@ export interface ServedModel extends pulumi.Resource {
   readonly generation: string;
   /** Units by machine, the one that answers first; for logs. */
   readonly units: Readonly<Record<string, readonly string[]>>;
+}
+
+/** The component of an engine: declares what a service of it has on its machines. */
+export type EngineComponent<Args> = new (name: string, args: Args) => ServedModel;
+
+/** The machine of a name that the configuration was checked to have. Throws on a mistake of ours. */
+export function hostNamed(hosts: Readonly<Record<string, ServingHost>>, name: string): ServingHost {
+  const host = hosts[name];
+  if (!host) throw new Error(`${name} is no host of the stack`);
+  return host;
 }

@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from "node:net";
 
 /** Sixteen-bit groups of an IPv6 address. */
 function groups(address: string): number[] {
-  // URL writes an address in its one canonical form, without embedded IPv4.
+  // URL writes an address in its one canonicalAddress form, without embedded IPv4.
   const [head = "", tail] = new URL(`http://[${address}]/`).hostname.slice(1, -1).split("::");
   const parsed = (text: string) =>
     text === "" ? [] : text.split(":").map((group) => Number.parseInt(group, 16));
@@ -22,7 +22,7 @@ function masked(numbers: readonly number[], size: number, length: number): numbe
  * The one way nftables and ufw print an address or network: no host bits, no /32 or /128, IPv6 compressed and in lower case.
  * `undefined` if it is neither.
  */
-export function canonical(text: string): string | undefined {
+export function canonicalAddress(text: string): string | undefined {
   const [address = "", prefix, ...more] = text.split("/");
   const bits = isIPv4(address) ? 32 : isIPv6(address) && !address.includes("%") ? 128 : 0;
   const length = prefix === undefined ? bits : Number(prefix);

@@ -1,0 +1,8 @@
+import { llamacpp } from "./llamacpp/config.ts";
+import type { Engine } from "./serving/engine.ts";
+
+/** Engines by the name that a service gives as `engine`. */
+export type Engines = Readonly<Record<string, Engine>>;
+
+/** Every engine that a service may name, as the configuration sees it. Its component stands in engine-components.ts. */
+export const engines = { llamacpp } satisfies Engines;
