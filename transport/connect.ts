@@ -4,7 +4,7 @@ import type { Credentials } from "#inventory/inventory.ts";
 import { type LoginMethod, loginMethods } from "./authentication.ts";
 import { Connection } from "./connection.ts";
 import { type Endpoint, fieldOf } from "./endpoint.ts";
-import { HostError, type Subject } from "./errors.ts";
+import { HostError, type HostName } from "./errors.ts";
 import {
   type HostKeyAlgorithm,
   judgeKey,
@@ -52,7 +52,7 @@ export async function connect(
   try {
     return await attempt(destination, { known }, keyAlgorithms(known), listener, signal);
   } catch (error) {
-    if (!refusedKey(error, endpoint.subject)) throw error;
+    if (!refusedKey(error, endpoint.host)) throw error;
     if (authority) return await attemptVouched(destination, known, listener, signal);
     if (endpoint.hostKey === undefined) throw error;
     // A host shows one of its keys, and a pin does not tell of which type it is: it may be the pin of another one.
@@ -98,7 +98,7 @@ interface Trusted {
 }
 
 /** The key refused is that of the host itself, not of a jump host before it. */
-const refusedKey = (error: unknown, { name }: Subject) =>
+const refusedKey = (error: unknown, { name }: HostName) =>
   error instanceof HostError && error.kind === "key" && error.host === name && error.cause === undefined;
 
 async function attempt(
@@ -109,7 +109,7 @@ async function attempt(
   signal: AbortSignal,
 ): Promise<Connection> {
   const { endpoint, credentials, via } = destination;
-  const { subject, user } = endpoint;
+  const { host, user } = endpoint;
   const methods = loginMethods(endpoint, credentials);
   const sock = await openWay(endpoint, via, signal);
   sock.on("data", () => listener.onHeard());
@@ -129,7 +129,7 @@ async function attempt(
       reject(
         broken instanceof NotYet
           ? broken
-          : explained(destination, methods, { verdict, known, unvouched, banner }, error),
+          : loginError(destination, methods, { verdict, known, unvouched, banner }, error),
       );
       discard(client, sock);
     };
@@ -144,10 +144,7 @@ async function attempt(
     client.on("ready", () => {
       signal.removeEventListener("abort", aborted);
       client.off("error", fail).off("close", closed);
-      const login = { subject, user, sudoPassword: credentials?.sudoPassword };
-      resolve(
-        new Connection(login, client, { via: via?.subject, onRoundTrip: () => listener.onRoundTrip() }),
-      );
+      resolve(new Connection(host, client, { via: via?.host, onRoundTrip: () => listener.onRoundTrip() }));
     });
     client.connect({
       sock,
@@ -193,13 +190,13 @@ interface Seen extends Trusted {
   readonly banner: string;
 }
 
-function explained(
+function loginError(
   { endpoint }: Destination,
   methods: readonly LoginMethod[],
   { verdict, known, unvouched, banner }: Seen,
   error: Failure,
 ): Error {
-  const { subject, address, port, user } = endpoint;
+  const { host, address, port, user } = endpoint;
   const place = `${address} port ${port}`;
   if (verdict !== undefined && verdict.state !== "known")
     return keyError(endpoint, verdict, known, unvouched);
@@ -217,7 +214,7 @@ function explained(
         : []),
     ].join("\n");
     return new HostError(
-      subject,
+      host,
       "auth",
       `${place} let ${user} in with no key${tried}${certificates}`,
       hint,
@@ -228,7 +225,7 @@ function explained(
     const tried = methods.map(({ label }) => `\n  tried ${label}`).join("");
     const hint = `name the right key, so that the agent shows no other: ${fieldOf(endpoint, "identityFile")} (its .pub file will do)`;
     return new HostError(
-      subject,
+      host,
       "auth",
       `${place} was shown more keys than it takes (MaxAuthTries)${tried}`,
       hint,
@@ -237,7 +234,7 @@ function explained(
   }
   if (error.level === "handshake" && /no matching/i.test(error.message))
     return new HostError(
-      subject,
+      host,
       "refused",
       `no common SSH algorithm with ${place}: ${error.message}`,
       undefined,

@@ -1,8 +1,8 @@
 import { type Command, shownCommand } from "./command.ts";
 import type { Finished } from "./host.ts";
 
-/** Who an error speaks of: the name in the inventory and how an operator would reach it. */
-export interface Subject {
+/** What an error calls a host: its name in the inventory, and how an operator would reach it. */
+export interface HostName {
   readonly name: string;
   readonly target: string;
 }
@@ -35,18 +35,25 @@ export class HostError extends Error {
   readonly what: string;
   /** What the operator can do next; already the last line of the message. */
   readonly hint: string | undefined;
+  /** The key of `credentials` that is not set, and without which it cannot go on. */
+  readonly missing: "sudoPassword" | undefined;
 
-  constructor(subject: Subject, kind: HostErrorKind, what: string, hint?: string, cause?: unknown) {
-    const lines = [
-      `${subject.name} (${subject.target}): ${what}`,
-      ...(hint === undefined ? [] : [indent(hint)]),
-    ];
+  constructor(
+    host: HostName,
+    kind: HostErrorKind,
+    what: string,
+    hint?: string,
+    cause?: unknown,
+    missing?: HostError["missing"],
+  ) {
+    const lines = [`${host.name} (${host.target}): ${what}`, ...(hint === undefined ? [] : [indent(hint)])];
     super(lines.join("\n"), { cause });
-    this.host = subject.name;
-    this.target = subject.target;
+    this.host = host.name;
+    this.target = host.target;
     this.kind = kind;
     this.what = what;
     this.hint = hint;
+    this.missing = missing;
   }
 }
 
@@ -66,6 +73,12 @@ export function lastLines(text: string, count = LAST_LINES): string {
   );
 }
 
+/** Some words and, below them, the last lines of what was said. */
+export function withLastLines(what: string, said: string): string {
+  const lines = lastLines(said);
+  return lines === "" ? what : `${what}\n${lines}`;
+}
+
 function clip(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length)}…`;
 }
@@ -80,14 +93,13 @@ export function shortened(command: Command): string {
 }
 
 /** Words a command that ended with another exit code than 0: host, command, code, the last lines of what it said. */
-export function failureText(subject: Subject, command: Command, finished: Finished): string {
+export function failureText(host: HostName, command: Command, finished: Finished): string {
   const { exitCode, stdout, stderr } = finished;
   const said = stderr.trim() === "" ? stdout : stderr;
   const end =
-    exitCode > 128 && exitCode < 160
+    // What a POSIX shell makes of a signal.
+    "text" in command && exitCode > 128 && exitCode < 160
       ? `was ended by signal ${exitCode - 128}`
       : `failed with exit code ${exitCode}`;
-  return [`${subject.name} (${subject.target}): ${shortened(command)} ${end}`, lastLines(said)]
-    .filter((line) => line !== "")
-    .join("\n");
+  return withLastLines(`${host.name} (${host.target}): ${shortened(command)} ${end}`, said);
 }

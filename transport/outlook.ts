@@ -43,7 +43,7 @@ export function outlookOn(endpoint: Endpoint, via: Line | undefined, signal: Abo
       : { from: "nowhere", command: proxyCommand };
   return {
     from: "jump host",
-    name: via.subject.name,
+    name: via.host.name,
     listed: via.endpoint.listed,
     jumpAddress: via.endpoint.address,
     address,
@@ -57,7 +57,7 @@ export function outlookOn(endpoint: Endpoint, via: Line | undefined, signal: Abo
         if (error instanceof NotYet) return { state: "silent", why: error.message };
         const failure = notForwarded({ ...endpoint, port }, via, error);
         if (failure instanceof HostError) throw failure;
-        if (!nobodyThere(error)) throw new HostError(endpoint.subject, "refused", failure.message);
+        if (!nobodyThere(error)) throw new HostError(endpoint.host, "refused", failure.message);
         return { state: "closed", why: error.message.replace(/^.*open failure: /i, "") };
       }
     },

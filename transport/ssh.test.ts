@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Credentials, HostEntry } from "#inventory/inventory.ts";
-import { sh } from "./command.ts";
+import { ps, sh } from "./command.ts";
 import { HostError } from "./errors.ts";
 import type { Fact, Machine, Reach } from "./host.ts";
 import { fingerprintOf } from "./host-keys/host-key.ts";
@@ -311,7 +311,14 @@ describeOnSshd("a host on an ordinary sshd", () => {
   });
 
   test("two names of one machine share the lock if they lead there alike, else the second is told that it is we", async () => {
-    const hosts = { old: { ...sshd.entry(), retire: true as const }, young: sshd.entry() };
+    // What `host add` notes of a machine leads nowhere.
+    const facts = {
+      release: "Debian GNU/Linux 12 (bookworm)",
+      architecture: "x86_64",
+      cpuCores: 2,
+      gpus: [],
+    };
+    const hosts = { old: { ...sshd.entry(), ...facts, retire: true as const }, young: sshd.entry() };
     const pool = openPool({ hosts, credentials: {} }, { home: sshd.folder, agent: undefined });
     pools.push(pool);
     const [old, young] = [await hostOf(pool, "old"), await hostOf(pool, "young")];
@@ -321,6 +328,20 @@ describeOnSshd("a host on an ordinary sshd", () => {
     const other = poolOf(sshd.entry({ address: "localhost" }), sshd.folder);
     const error = await errorOf((await hostOf(other)).lock("anna@laptop", 1));
     expect(error.message).toContain("this very run is changing the machine under another name");
+  });
+
+  test("there is no Windows host behind the name of a Linux machine", async () => {
+    await expect(poolOf(sshd.entry(), sshd.folder).reach("gpu1", { on: "windows" })).rejects.toThrow(
+      "gpu1 is a linux machine: there is no windows host of that name",
+    );
+  });
+
+  test("what is meant for Windows is refused before it is sent", async () => {
+    const script = { name: "enable-feature", text: "param($In)" };
+    await expect(host.run(ps(script, { name: "x" }))).rejects.toThrow(
+      /enable-feature is a PowerShell script/,
+    );
+    await expect(host.writeFile("/tmp/x", "", { access: "readable" })).rejects.toThrow("mode and an owner");
   });
 
   test("a NUL byte in a command is refused before it is sent", async () => {

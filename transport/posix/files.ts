@@ -1,24 +1,33 @@
 import { posix } from "node:path";
-import { type Command, sh } from "./command.ts";
-import type { FileAttributes } from "./host.ts";
+import type { FileQuestion } from "../basics.ts";
+import { type Command, sh } from "../command.ts";
+import type { FileAttributes } from "../host.ts";
 
-/** Exit code of {@link readCommand} when there is no such file. */
-export const ABSENT = 100;
+/** Exit code of {@link readFile} when there is no such file. */
+const ABSENT = 100;
 
 /** Prints a regular file; exits {@link ABSENT} if there is nothing, with a word on stderr if it is something else. */
-export function readCommand(path: string): Command {
+export function readFile(path: string): FileQuestion {
   absolute(path);
-  return sh`if [ -f ${path} ]; then exec cat ${path}; fi
+  return {
+    command: sh`if [ -f ${path} ]; then exec cat ${path}; fi
 if [ -e ${path} ]; then echo 'it is there and is not a regular file' >&2; exit 1; fi
-exit ${ABSENT}`;
+exit ${ABSENT}`,
+    contentOf({ exitCode, stdout }) {
+      if (exitCode === 0) return stdout;
+      return exitCode === ABSENT ? undefined : "refused";
+    },
+  };
 }
 
 /**
  * Puts stdin in place as a whole or not at all: the new file gets its owner and mode while it is still called something
  * else, in the same folder, so that the last step is a rename.
  */
-export function writeCommand(path: string, { mode, owner }: FileAttributes): Command {
+export function writeFile(path: string, attributes: FileAttributes): Command {
   absolute(path);
+  if (!("mode" in attributes)) throw new Error(`${path} is on a POSIX host: it needs a mode and an owner`);
+  const { mode, owner } = attributes;
   const temporary = posix.join(posix.dirname(path), ".gpu-hosts-XXXXXXXX");
   return sh`set -e
 new=$(mktemp ${temporary})
