@@ -1,4 +1,5 @@
 import { type Command, shownCommand } from "./command.ts";
+import { harmless } from "./harmless.ts";
 import type { Finished } from "./host.ts";
 
 /** What an error calls a host: its name in the inventory, and how an operator would reach it. */
@@ -10,8 +11,8 @@ export interface HostName {
 /**
  * What failed on the way to a host: `unreachable` no SSH server answered, `key` its host key is not the known one, `auth` it
  * would not let us in, `config` our side lacks something, `refused` it let us in and would not do it (sudo, the lock),
- * `timeout` a command ran out of time, `lost` the connection broke, `closed` we have closed it for good, `answer` a fact's answer
- * was not understood.
+ * `timeout` a command ran out of time, `lost` the connection broke, `closed` we have closed it for good, `answer` what it
+ * answered was not understood, or had no end.
  */
 export type HostErrorKind =
   | "unreachable"
@@ -24,7 +25,10 @@ export type HostErrorKind =
   | "closed"
   | "answer";
 
-/** A host could not be reached, asked or told; the message names host, what was tried, what came back and the cure. */
+/**
+ * A host could not be reached, asked or told; the message names host, what was tried, what came back and the cure. What it
+ * holds is harmless to a terminal, whoever said it.
+ */
 export class HostError extends Error {
   override readonly name = "HostError";
   /** Name in the inventory. */
@@ -47,12 +51,12 @@ export class HostError extends Error {
     missing?: HostError["missing"],
   ) {
     const lines = [`${host.name} (${host.target}): ${what}`, ...(hint === undefined ? [] : [indent(hint)])];
-    super(lines.join("\n"), { cause });
+    super(harmless(lines.join("\n")), { cause });
     this.host = host.name;
     this.target = host.target;
     this.kind = kind;
-    this.what = what;
-    this.hint = hint;
+    this.what = harmless(what);
+    this.hint = hint && harmless(hint);
     this.missing = missing;
   }
 }
@@ -62,9 +66,11 @@ const LONGEST = 300;
 
 const indent = (text: string) => text.replaceAll(/^(?=.)/gm, "  ");
 
-/** The last lines of some output, indented; empty if there is none. */
+/** The last lines of some output, indented and harmless to a terminal; empty if there is none. */
 export function lastLines(text: string, count = LAST_LINES): string {
-  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "");
+  const lines = harmless(text.replaceAll(/\r\n?/g, "\n"))
+    .split("\n")
+    .filter((line) => line.trim() !== "");
   return indent(
     lines
       .slice(-count)

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Endpoint } from "./endpoint.ts";
 import { HostError } from "./errors.ts";
+import { harmless } from "./harmless.ts";
 import type { Line } from "./line.ts";
 import { NotYet, nobodyThere, notForwarded, openThrough } from "./way.ts";
 
@@ -58,7 +59,7 @@ export function outlookOn(endpoint: Endpoint, via: Line | undefined, signal: Abo
         const failure = notForwarded({ ...endpoint, port }, via, error);
         if (failure instanceof HostError) throw failure;
         if (!nobodyThere(error)) throw new HostError(endpoint.host, "refused", failure.message);
-        return { state: "closed", why: error.message.replace(/^.*open failure: /i, "") };
+        return { state: "closed", why: harmless(error.message.replace(/^.*open failure: /i, "")) };
       }
     },
   };

@@ -4,10 +4,15 @@ import { Duplex } from "node:stream";
 import type { Connection } from "./connection.ts";
 import { type Endpoint, fieldOf } from "./endpoint.ts";
 import { HostError, type HostName, lastLines } from "./errors.ts";
+import { harmless } from "./harmless.ts";
 
 /** An attempt that may well succeed a little later: the host boots, or the network is not there yet. */
 export class NotYet extends Error {
   override readonly name = "NotYet";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(harmless(message), options);
+  }
 }
 
 /** The machine through which another is reached. */

@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import ssh2 from "ssh2";
 import type { Endpoint } from "../endpoint.ts";
 import { HostError, type HostName } from "../errors.ts";
+import { harmless } from "../harmless.ts";
 import { fingerprintOf, type HostKeyAlgorithm, keyAlgorithms, OTHER_ALGORITHMS } from "./host-key.ts";
 
 /** The public key by which a server proves who it is. */
@@ -102,7 +103,7 @@ function softwareOn(stream: Duplex): () => string {
     if (greeting.length > MAX_GREETING || /^SSH-.*\n/m.test(greeting)) stream.off("data", read);
   };
   stream.on("data", read);
-  return () => /^SSH-[\d.]+-([^\r\n]*)/m.exec(greeting)?.[1] ?? "";
+  return () => harmless(/^SSH-[\d.]+-([^\r\n]*)/m.exec(greeting)?.[1] ?? "");
 }
 
 function keyOf(key: Buffer): ServerKey {
