@@ -14,6 +14,7 @@ export interface Greeting {
 }
 
 const GREETING_SECONDS = 20;
+const GREETING_LIMIT = 1024 * 1024;
 
 /**
  * Waits on a new channel until a shell has said on both streams that it is there, past all that login shells print.
@@ -23,8 +24,8 @@ export async function greet(
   channel: ClientChannel,
   { host, nonce, prompt, refusal }: Greeting,
 ): Promise<string> {
-  const out = new FrameReader(nonce);
-  const err = new FrameReader(nonce);
+  const out = new FrameReader(nonce, GREETING_LIMIT);
+  const err = new FrameReader(nonce, GREETING_LIMIT);
   let greeting: string | undefined;
   let greetedToo = false;
   let asked = 0;

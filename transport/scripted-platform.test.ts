@@ -101,11 +101,19 @@ const toy: Platform = {
         const channel = await exec(`toy ${nonce}`);
         const refusal = (said: string) => new HostError(host, "refused", `the toy said ${said.trim()}`);
         await greet(channel, { host, nonce, refusal });
-        return { channel, nonce };
+        return channel;
       },
     }),
   }),
 };
+
+/** A key pair; ssh2 makes one in a hundred or so that it cannot read itself. */
+function newKey() {
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync("ed25519");
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) return pair;
+  }
+}
 
 /** The machine at the other end: an SSH server that runs toys. */
 class ToyMachine {
@@ -113,13 +121,14 @@ class ToyMachine {
   readonly connections = new Set<ServerConnection>();
   readonly ran: string[] = [];
   boot = 1000;
+  flooded = 0;
   refuses: string | undefined;
   #lock: { readonly holder: string; readonly channel: ServerChannel } | undefined;
   readonly #server: ssh2.Server;
   readonly hostKey: string;
 
   constructor() {
-    const key = ssh2.utils.generateKeyPairSync("ed25519");
+    const key = newKey();
     this.hostKey = `SHA256:${createHash("sha256")
       .update(Buffer.from(key.public.split(" ")[1] ?? "", "base64"))
       .digest("base64")
@@ -182,6 +191,15 @@ class ToyMachine {
     });
   }
 
+  #flood(channel: ServerChannel): void {
+    const block = Buffer.alloc(256 * 1024, "x");
+    const more = () => {
+      while (!channel.destroyed && channel.writable && channel.write(block)) this.flooded += block.length;
+    };
+    channel.on("drain", more);
+    more();
+  }
+
   async #answer(request: ToyRequest, channel: ServerChannel, nonce: string): Promise<void> {
     this.ran.push(request.name);
     const end = (code: number, answer: string | Buffer = "", stderr = "") => {
@@ -202,6 +220,8 @@ class ToyMachine {
         return end(124);
       case "hang":
         return;
+      case "flood":
+        return this.#flood(channel);
       case "boot":
         return end(0, String(this.boot));
       case "reboot":
@@ -225,6 +245,8 @@ class ToyMachine {
     }
   }
 }
+
+const MIB = 1024 * 1024;
 
 let machine: ToyMachine;
 let port: number;
@@ -258,7 +280,7 @@ function newHost(): SshHost {
     jumps: [],
     proxyCommand: undefined,
   };
-  const privateKey = ssh2.utils.generateKeyPairSync("ed25519").private;
+  const privateKey = newKey().private;
   const host = new SshHost({ endpoint, credentials: { privateKey }, via: undefined }, toy);
   hosts.push(host);
   return host;
@@ -343,4 +365,29 @@ test("a shell that is refused is told in the opener's words", async () => {
   machine.refuses = "this account is not an administrator";
   const error = await errorOf(newHost().run(call("nothing")));
   expect(error).toMatchObject({ kind: "refused", what: expect.stringContaining("not an administrator") });
+});
+
+test("a host that talks without end fails alone, and takes little of our memory", async () => {
+  const [good, bad] = [newHost(), newHost()];
+  await good.run(call("nothing"));
+  const used = () => {
+    const { external, arrayBuffers, heapUsed } = process.memoryUsage();
+    return external + arrayBuffers + heapUsed;
+  };
+  const before = used();
+  let most = 0;
+  const watch = setInterval(() => {
+    most = Math.max(most, used() - before);
+  }, 20);
+  const flooding = errorOf(bad.run(call("flood"), { timeoutSeconds: 20 }));
+  expect(await good.ask(echo("still"))).toBe("still");
+  const error = await flooding;
+  clearInterval(watch);
+  expect(error).toMatchObject({
+    kind: "answer",
+    what: expect.stringContaining("more than 64 MiB in answer to: flood"),
+  });
+  expect(most).toBeLessThan(400 * MIB);
+  expect(machine.flooded).toBeLessThan(200 * MIB);
+  expect(await bad.ask(echo("again"))).toBe("again");
 });

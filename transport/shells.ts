@@ -1,7 +1,7 @@
 import type { ClientChannel } from "ssh2";
 import type { Dialect, RawFinished } from "./dialect.ts";
 import { HostError, type HostName, shortened } from "./errors.ts";
-import { type OpenShell, type Request, type Traffic, Worker } from "./worker.ts";
+import { type Request, type Traffic, Worker } from "./worker.ts";
 
 /** Has an SSH server start a command. */
 export type Exec = (command: string) => Promise<ClientChannel>;
@@ -11,10 +11,10 @@ export interface Opener {
   /** Opens one shell before it opens several at once. */
   readonly firstAlone: boolean;
   /**
-   * Rejects with a HostError where the host would not do it (`auth`: asking again on this connection would not change it),
+   * A shell on a channel of its own, which waits for text on its stdin. Rejects with a HostError where the host would not do it (`auth`: asking again on this connection would not change it),
    * with the error of `exec` where no channel opens.
    */
-  open(exec: Exec): Promise<OpenShell>;
+  open(exec: Exec): Promise<ClientChannel>;
 }
 
 /** A kind of shells that a connection may have: what they speak and how they are had. */
@@ -158,8 +158,8 @@ export class Shells {
 
   async #open(): Promise<Worker> {
     const { host, dialect } = this.#kind;
-    const shell = await this.#opener.open(this.#link.exec);
-    return new Worker(host, shell, dialect, this.#link.traffic, (error) => this.#link.drop(error.what));
+    const channel = await this.#opener.open(this.#link.exec);
+    return new Worker(host, channel, dialect, this.#link.traffic, (error) => this.#link.drop(error.what));
   }
 
   #asHostError(error: unknown): HostError {

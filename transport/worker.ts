@@ -1,16 +1,11 @@
+import { randomBytes } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import type { Command } from "./command.ts";
 import type { Assignment, Conversation, Dialect, RawFinished } from "./dialect.ts";
-import { HostError, type HostName, shortened, withLastLines } from "./errors.ts";
-import { type Frame, FrameReader } from "./frames.ts";
-
-/** A shell on a channel of its own that has greeted and waits for text on its stdin. */
-export interface OpenShell {
-  readonly channel: ClientChannel;
-  /** Random; marks the end of an answer on both streams. */
-  readonly nonce: string;
-}
+import { HostError, type HostErrorKind, type HostName, shortened, withLastLines } from "./errors.ts";
+import { FRAME_LIMIT, type Frame, FrameReader } from "./frames.ts";
+import { harmless } from "./harmless.ts";
 
 /** One command for a worker, and whom to tell. */
 export interface Request extends Assignment {
@@ -32,6 +27,9 @@ const SLOWEST_BYTES_PER_SECOND = 16_000;
 /** How long others' answers may keep a worker's from getting through. */
 const CROWDED_SECONDS = 120;
 
+/** How much longer than its limit an answer may keep coming; a large one gets the time of the slowest link beside it. */
+const ENDLESS_SECONDS = CROWDED_SECONDS;
+
 /** Seconds beyond a command's limit after which we give the connection up: the host would have ended it by then. */
 const GRACE_SECONDS = 10;
 
@@ -39,7 +37,8 @@ const GRACE_SECONDS = 10;
 export class Worker {
   readonly #host: HostName;
   readonly #channel: ClientChannel;
-  readonly #nonce: string;
+  /** Marks the ends of answers. It travels on stdin alone: who knew it could forge answers, and argument lists are public. */
+  readonly #nonce = randomBytes(16).toString("hex");
   readonly #conversation: Conversation;
   readonly #outFrames: Frame[] = [];
   readonly #errFrames: Frame[] = [];
@@ -47,6 +46,8 @@ export class Worker {
   #over: () => void = () => undefined;
   #headSince = 0;
   #heardAt = 0;
+  /** Bytes that came since the present command was begun. */
+  #received = 0;
   #watchdog: NodeJS.Timeout | undefined;
   #closed = false;
   /** Called when a command outran even the local limit: the connection is of no use any more. */
@@ -55,9 +56,10 @@ export class Worker {
   readonly #traffic: Traffic;
   #bytesOut = 0;
 
+  /** @param channel a shell that has greeted and waits for text on its stdin */
   constructor(
     host: HostName,
-    { channel, nonce }: OpenShell,
+    channel: ClientChannel,
     dialect: Dialect,
     traffic: Traffic,
     onHang: (error: HostError) => void,
@@ -65,8 +67,7 @@ export class Worker {
     this.#host = host;
     this.#traffic = traffic;
     this.#channel = channel;
-    this.#nonce = nonce;
-    this.#conversation = dialect.converse(nonce);
+    this.#conversation = dialect.converse(this.#nonce);
     this.#onHang = onHang;
     this.#listen(channel, this.#outFrames);
     this.#listen(channel.stderr, this.#errFrames);
@@ -131,16 +132,21 @@ export class Worker {
 
   #listen(stream: Readable, frames: Frame[]): void {
     const reader = new FrameReader(this.#nonce);
-    const onFrame = (frame: Frame) => void frames.push(frame);
+    // What nobody asked for is no answer.
+    const onFrame = (frame: Frame) => void (frames.length < this.#requests.length && frames.push(frame));
     const onLine = (text: string) => {
       const line = this.#conversation.line(text);
-      if (line !== undefined) this.#requests[frames.length]?.onLine?.(line);
+      if (line !== undefined) this.#requests[frames.length]?.onLine?.(harmless(line));
     };
     stream.on("data", (chunk: Buffer) => {
+      if (reader.overfull) return;
       this.#heardAt = performance.now();
       this.#traffic.heardAt = this.#heardAt;
+      this.#received += chunk.length;
       reader.push(chunk, onFrame, onLine);
-      this.#settle();
+      if (reader.overfull)
+        this.#giveUp("answer", `sent more than ${FRAME_LIMIT / 1024 / 1024} MiB in answer to`);
+      else this.#settle();
     });
   }
 
@@ -165,6 +171,7 @@ export class Worker {
     if (this.#requests.length === 0) return;
     this.#headSince = performance.now();
     this.#heardAt = this.#headSince;
+    this.#received = 0;
     clearTimeout(this.#watchdog);
     // What was written, by us and by others on the same link, may still be on its way.
     const travel = this.#traffic.bytesOut / SLOWEST_BYTES_PER_SECOND;
@@ -175,7 +182,10 @@ export class Worker {
       const now = performance.now();
       const heardAt = now < crowded ? Math.max(this.#heardAt, this.#traffic.heardAt) : this.#heardAt;
       const quiet = (now - heardAt) / 1000;
-      if (quiet < GRACE_SECONDS) this.#watchdog = setTimeout(look, (GRACE_SECONDS - quiet) * 1000 + 10);
+      const longest = limit + ENDLESS_SECONDS + this.#received / SLOWEST_BYTES_PER_SECOND;
+      if (now - this.#headSince > longest * 1000)
+        this.#giveUp("timeout", "did not come to the end of its answer to");
+      else if (quiet < GRACE_SECONDS) this.#watchdog = setTimeout(look, (GRACE_SECONDS - quiet) * 1000 + 10);
       else this.#hang();
     };
     this.#watchdog = setTimeout(look, limit * 1000);
@@ -193,6 +203,16 @@ export class Worker {
     const what = `no answer ${request.timeoutSeconds + GRACE_SECONDS} s after: ${shortened(request.command)}`;
     const error = new HostError(this.#host, "timeout", `${what}; the connection is given up`);
     this.#fail(error.what, error);
+    this.#onHang(error);
+  }
+
+  /** The host talks on: the connection is of no use, while what waits behind may be asked again on another one. */
+  #giveUp(kind: HostErrorKind, doing: string): void {
+    const command = this.#requests[0]?.command;
+    const what = command ? `${doing}: ${shortened(command)}` : `${doing} nothing that was asked`;
+    const error = new HostError(this.#host, kind, `${what}; the connection is given up`);
+    this.#requests.shift()?.reject(error);
+    this.#fail("the connection was given up");
     this.#onHang(error);
   }
 

@@ -3,7 +3,6 @@ import type { ClientChannel } from "ssh2";
 import { HostError, type HostName, withLastLines } from "../errors.ts";
 import { greet } from "../greet.ts";
 import type { Exec, Opener, ShellKind } from "../shells.ts";
-import type { OpenShell } from "../worker.ts";
 import { posixShell } from "./dialect.ts";
 import { loginCommand } from "./login-command.ts";
 
@@ -48,18 +47,18 @@ export function rootOpener(login: RootLogin): Opener {
   };
 }
 
-async function tryRootShell(login: RootLogin, terminal: boolean, exec: Exec): Promise<OpenShell> {
+async function tryRootShell(login: RootLogin, terminal: boolean, exec: Exec): Promise<ClientChannel> {
   const { host, user, sudoPassword } = login;
   const nonce = randomBytes(16).toString("hex");
   const prompt = sudoPassword === undefined ? undefined : { text: `sudo-${nonce}:`, answer: sudoPassword };
-  const channel: ClientChannel = await exec(loginCommand(nonce, user, { prompt: prompt?.text, terminal }));
+  const channel = await exec(loginCommand(nonce, user, { prompt: prompt?.text, terminal }));
   await greet(channel, {
     host,
     nonce,
     prompt,
     refusal: (said, asked) => refusal({ ...login, terminal }, said, asked),
   });
-  return { channel, nonce };
+  return channel;
 }
 
 function refusal(login: RootLogin & { readonly terminal: boolean }, said: string, asked: number): HostError {
