@@ -119,7 +119,7 @@ export function jumpProblem(name: string, hosts: Jumping): string | undefined {
   if (inner !== undefined)
     return `${inner} can only stand first, as hosts.${inner}.jump says how it is reached; give it the jump ${first} there`;
   if (first === undefined || parseLogin(first) !== undefined) return undefined;
-  if (!(first in hosts))
+  if (!Object.hasOwn(hosts, first))
     return `${first} is no host of gpuhost:hosts; a machine that is not in it is written user@address`;
   if (hosts[first]?.retire === "gone") return `${first} is gone, as hosts.${first}.retire says`;
   return circle(name, hosts);

@@ -22,6 +22,17 @@ import { type Hop, NotYet, openWay, reasonOf } from "./way.ts";
 /** For the whole of handshake and login: some ten round trips, more where an agent has many keys. */
 const LOGIN_SECONDS = 30;
 
+/** What a server says before the login is kept up to here. */
+const MAX_BANNER = 8192;
+
+/** Checksums of packets that we accept, best first; no SHA-1. */
+const MACS = [
+  "hmac-sha2-256-etm@openssh.com",
+  "hmac-sha2-512-etm@openssh.com",
+  "hmac-sha2-256",
+  "hmac-sha2-512",
+] as const satisfies ssh2.MacAlgorithm[];
+
 /** All that one attempt to connect needs. */
 export interface Destination {
   readonly endpoint: Endpoint;
@@ -134,7 +145,7 @@ async function attempt(
       discard(client, sock);
     };
     client.on("banner", (text) => {
-      banner += text;
+      banner = `${banner}${text}`.slice(0, MAX_BANNER);
     });
     client.on("error", fail);
     const aborted = () => fail(new Error("the connections were closed"));
@@ -152,7 +163,7 @@ async function attempt(
       readyTimeout: LOGIN_SECONDS * 1000,
       keepaliveInterval: 10_000,
       keepaliveCountMax: 3,
-      algorithms: { serverHostKey },
+      algorithms: { serverHostKey, hmac: [...MACS] },
       hostVerifier: (key: Buffer) => {
         verdict = judgeKey(key, known);
         return verdict.state === "known";
@@ -172,15 +183,17 @@ function discard(client: ssh2.Client, sock: Duplex): void {
 
 function knownKeys(endpoint: Endpoint): KnownKey[] {
   const { hostKey, knownHosts, knownAs, address, port } = endpoint;
+  const held = readKnownHosts(knownHosts, knownAs ?? knownHostsName(address, port));
+  // As ssh does: what is said of authorities and revoked keys for the bare name counts on every port.
+  const otherwise = knownAs !== undefined || port === 22;
+  const bare = otherwise ? [] : readKnownHosts(knownHosts, knownHostsName(address, 22));
   if (hostKey === undefined) {
-    const held = readKnownHosts(knownHosts, knownAs ?? knownHostsName(address, port));
-    const settled = knownAs !== undefined || port === 22 || held.some(({ mark }) => mark === "authority");
-    if (settled) return held;
-    // As ssh does: an authority for the bare name counts on every port.
-    const bare = readKnownHosts(knownHosts, knownHostsName(address, 22));
+    if (held.some(({ mark }) => mark === "authority")) return held;
     return [...held, ...bare.filter(({ mark }) => mark !== undefined)];
   }
-  return [{ type: undefined, fingerprint: hostKey, mark: undefined, source: fieldOf(endpoint, "hostKey") }];
+  const source = fieldOf(endpoint, "hostKey");
+  const revoked = [...held, ...bare].filter(({ mark }) => mark === "revoked");
+  return [{ type: undefined, fingerprint: hostKey, mark: undefined, source }, ...revoked];
 }
 
 type Failure = Error & { level?: string; code?: string };

@@ -60,7 +60,7 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
   const closing = new AbortController();
 
   function entryOf(name: string): HostEntry {
-    const entry = inventory.hosts[name];
+    const entry = Object.hasOwn(inventory.hosts, name) ? inventory.hosts[name] : undefined;
     if (entry === undefined) throw unknown(name, Object.keys(inventory.hosts));
     return entry;
   }

@@ -30,7 +30,8 @@ export class Resolver {
     const endpoint = await this.#endpoint(name, true, entry);
     // Only an entry names other hosts; an ssh config has names of its own.
     const [first, ...later] = endpoint.jumps;
-    const outer = entry.jump !== undefined && first !== undefined && first in hosts ? first : undefined;
+    const outer =
+      entry.jump !== undefined && first !== undefined && Object.hasOwn(hosts, first) ? first : undefined;
     const hops = await this.#hops(outer === undefined ? endpoint.jumps : later, entry.sshConfig, []);
     return { endpoint, outer, hops };
   }

@@ -22,7 +22,8 @@ exit ${ABSENT}`,
 
 /**
  * Puts stdin in place as a whole or not at all: the new file gets its owner and mode while it is still called something
- * else, in the same folder, so that the last step is a rename.
+ * else, in the same folder, so that the last step is a rename. All goes through the one file that was opened: the owner of the
+ * folder may put something else under its name meanwhile.
  */
 export function writeFile(path: string, attributes: FileAttributes): Command {
   absolute(path);
@@ -33,9 +34,15 @@ export function writeFile(path: string, attributes: FileAttributes): Command {
 new=$(mktemp ${temporary})
 trap 'rm -f "$new"' EXIT
 trap 'exit 1' HUP INT TERM
-cat >"$new"
-chown ${owner} "$new"
-chmod ${mode} "$new"
+exec 3>>"$new"
+if [ "$(stat -c %d:%i:%h "$new")" != "$(stat -L -c %d:%i:1 /proc/self/fd/3)" ]; then
+  echo "somebody put another file in place of $new" >&2
+  exit 1
+fi
+cat >&3
+chown ${owner} /proc/self/fd/3
+chmod ${mode} /proc/self/fd/3
+exec 3>&-
 mv -fT "$new" ${path}
 trap - EXIT`;
 }
