@@ -36,7 +36,7 @@ export interface Conversation {
   request(assignment: Assignment): string;
   /** Runs a command in the shell itself, without a limit: for what must live as long as the shell. */
   statement(command: Command): string;
-  /** What the command itself wrote, from the two halves of a frame. */
+  /** What the command itself wrote, from the two halves of a frame. Never throws: a host may send anything. */
   answer(raw: RawFinished): RawFinished;
   /** A line of output as progress; `undefined`: it is none. */
   line(text: string): string | undefined;

@@ -311,19 +311,13 @@ describeOnSshd("a host on an ordinary sshd", () => {
   });
 
   test("an ordinary user can neither hold the lock nor put a file in its place", async () => {
-    const asNobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
-    const holder = spawn("setpriv", [
-      ...asNobody,
-      "sh",
-      "-c",
-      "f=/run/lock/gpu-hosts.lock; [ -e $f ] || : >$f; exec 9<$f; flock 9; exec sleep 20",
-    ]);
+    const nobody = { uid: 65534, gid: 65534 };
+    const hold = "f=/run/lock/gpu-hosts.lock; [ -e $f ] || : >$f; exec 9<$f; flock 9; exec sleep 20";
+    const holder = spawn("sh", ["-c", hold], nobody);
     try {
       await sleep(300);
       await (await hostOf(poolOf(sshd.entry(), sshd.folder))).lock("anna@laptop", 2);
-      const attempt = spawnSync("setpriv", [...asNobody, "sh", "-c", "exec 9</run/gpu-hosts/lock"], {
-        encoding: "utf8",
-      });
+      const attempt = spawnSync("sh", ["-c", "exec 9</run/gpu-hosts/lock"], { ...nobody, encoding: "utf8" });
       expect(attempt.stderr).toMatch(/Permission denied/);
     } finally {
       holder.kill("SIGKILL");

@@ -133,7 +133,9 @@ export class Worker {
   #listen(stream: Readable, frames: Frame[]): void {
     const reader = new FrameReader(this.#nonce);
     // What nobody asked for is no answer.
-    const onFrame = (frame: Frame) => void (frames.length < this.#requests.length && frames.push(frame));
+    const onFrame = (frame: Frame) => {
+      if (frames.length < this.#requests.length) frames.push(frame);
+    };
     const onLine = (text: string) => {
       const line = this.#conversation.line(text);
       if (line !== undefined) this.#requests[frames.length]?.onLine?.(harmless(line));
