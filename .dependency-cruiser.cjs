@@ -15,7 +15,7 @@ module.exports = {
     only("models/", "models/"),
     only("toolchain/", "toolchain/"),
     only("transport/", "transport/|inventory/"),
-    only("facts/", "facts/|transport/(host|command)\\.ts|inventory/"),
+    only("facts/", "facts/|transport/(host|command|harmless)\\.ts|inventory/"),
     only(
       "provider/resources/",
       "provider/resources/|provider/contract/|facts/|transport/(command|host)\\.ts|inventory/",

@@ -34,7 +34,7 @@ export function firstSight(name: string, inventory: Inventory, wanted?: string):
   return withHosts(inventory, async (_, pool) => {
     const scanned = await pool.scan(name, wanted);
     const { endpoint, software, key } = scanned;
-    const before = (await pool.stops(name)).slice(0, -1).map((stop) => stop.endpoint.subject.name);
+    const before = (await pool.stops(name)).slice(0, -1).map((stop) => stop.endpoint.host.name);
     const command = endpoint.proxyCommand === undefined ? [] : ["a ProxyCommand"];
     return {
       key,
@@ -85,7 +85,7 @@ export async function meet(
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
     if (isWindows(error)) return { state: "windows" };
-    if (asksForPassword(error) && credentials.sudoPassword === undefined) return { state: "password needed" };
+    if (error.missing === "sudoPassword") return { state: "password needed" };
     throw error;
   }
 }
@@ -106,9 +106,6 @@ function accessOf({ user }: HostEntry, { sudoPassword }: Credentials): RootAcces
   if (user === "root") return "root login";
   return sudoPassword === undefined ? "sudo without a password" : "sudo with a password";
 }
-
-const asksForPassword = ({ kind, what }: HostError) =>
-  kind === "refused" && /^sudo asks .* for a password/.test(what);
 
 /** What cmd.exe and PowerShell answer to a command of ours, behind an SSH server of another maker. */
 const isWindows = ({ what }: HostError) =>

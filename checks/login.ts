@@ -25,7 +25,7 @@ export function loginsTo(name: string, inventory: Inventory): Promise<readonly L
 
 /** The key that an entry pins, whole: fetched from the machine and compared with the pin. */
 async function pinnedKey(
-  { subject: { name }, address, port, hostKey: pin }: Endpoint,
+  { host: { name }, address, port, hostKey: pin }: Endpoint,
   pool: Pool,
 ): Promise<ServerKey | undefined> {
   if (pin === undefined) return undefined;

@@ -1,6 +1,6 @@
-import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
 import { sh } from "#transport/command.ts";
+import { harmless } from "#transport/harmless.ts";
 import type { Fact, Finished } from "#transport/host.ts";
 import { linesOf } from "./lines.ts";
 
@@ -44,12 +44,6 @@ function textOf(value: z.output<typeof field>): string {
   if (value.every((part) => typeof part === "number")) return Buffer.from(value).toString("utf8");
   return value.map((part) => textOf(typeof part === "number" ? [part] : part)).join(" ");
 }
-
-/** What a log says must not steer the reader's terminal. */
-const harmless = (text: string) =>
-  stripVTControlCharacters(text).replaceAll(/\p{Cc}/gu, (character) =>
-    /[\t\n]/.test(character) ? character : "",
-  );
 
 function parseEntry(line: string): JournalEntry {
   const entry = printed.parse(JSON.parse(line));

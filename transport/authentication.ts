@@ -3,7 +3,7 @@ import type { AgentAuthMethod, BaseAgent, ParsedKey, PublicKeyAuthMethod } from 
 import ssh2 from "ssh2";
 import type { Credentials } from "#inventory/inventory.ts";
 import { type Endpoint, fieldOf } from "./endpoint.ts";
-import { HostError, type Subject } from "./errors.ts";
+import { HostError, type HostName } from "./errors.ts";
 
 /** One way to log in, and what an error text calls it. */
 export interface LoginMethod {
@@ -17,12 +17,12 @@ export interface LoginMethod {
  * Throws a `config` HostError if there is none, or if the key that was asked for cannot be used.
  */
 export function loginMethods(endpoint: Endpoint, credentials: Credentials | undefined): LoginMethod[] {
-  const { subject, identityFile } = endpoint;
+  const { host, identityFile } = endpoint;
   const passphrase = credentials?.passphrase;
   if (credentials?.privateKey !== undefined) {
-    const field = `credentials.${subject.name}.privateKey`;
+    const field = `credentials.${host.name}.privateKey`;
     const key = parse(credentials.privateKey, passphrase);
-    if (key instanceof Error) throw unusable(subject, field, key);
+    if (key instanceof Error) throw unusable(host, field, key);
     return [withKey(endpoint, field, key)];
   }
   return identityFile === undefined
@@ -46,11 +46,11 @@ function withNamedKey(endpoint: Endpoint, path: string, passphrase: string | und
   const half = publicHalf(path);
   const agent = withAgent(endpoint, half === undefined ? undefined : [half]);
   if ((isPublic(key) || locked(key)) && agent.length > 0) return agent;
-  throw unusable(endpoint.subject, `identityFile ${path}`, key);
+  throw unusable(endpoint.host, `identityFile ${path}`, key);
 }
 
 function withWhatIsThere(endpoint: Endpoint, passphrase: string | undefined): LoginMethod[] {
-  const { subject, listed, identityFiles, identitiesNamed, identitiesOnly } = endpoint;
+  const { host, listed, identityFiles, identitiesNamed, identitiesOnly } = endpoint;
   const files = identityFiles.filter((path) => existsSync(path));
   const keys = files.map((path) => ({ path, key: readKey(path, passphrase) }));
   const fromFiles = keys.flatMap(({ path, key }) =>
@@ -62,14 +62,14 @@ function withWhatIsThere(endpoint: Endpoint, passphrase: string | undefined): Lo
   if (methods.length > 0) return methods;
   const missing = identitiesNamed ? identityFiles.filter((path) => !files.includes(path)) : [];
   throw new HostError(
-    subject,
+    host,
     "config",
     [
       "there is no key to log in with: no ssh-agent, no usable key file in ~/.ssh",
       ...keys.map(({ path, key }) => `${path}: ${key instanceof Error ? key.message : ""}`),
       ...missing.map((path) => `${path}: no such file`),
     ].join("\n  "),
-    `start an ssh-agent, or set ${fieldOf(endpoint, "identityFile")}${listed ? ` or credentials.${subject.name}.privateKey` : ""}`,
+    `start an ssh-agent, or set ${fieldOf(endpoint, "identityFile")}${listed ? ` or credentials.${host.name}.privateKey` : ""}`,
   );
 }
 
@@ -123,9 +123,9 @@ const isPublic = (error: Error) => error.message === PUBLIC;
 
 const locked = (error: Error) => /no passphrase given/i.test(error.message);
 
-function unusable(subject: Subject, what: string, error: Error): HostError {
+function unusable(host: HostName, what: string, error: Error): HostError {
   const hint = /passphrase|bad decrypt|integrity|MAC/i.test(error.message)
-    ? `set credentials.${subject.name}.passphrase, or load the key into an ssh-agent`
+    ? `set credentials.${host.name}.passphrase, or load the key into an ssh-agent`
     : undefined;
-  return new HostError(subject, "config", `cannot use ${what}: ${error.message}`, hint, error);
+  return new HostError(host, "config", `cannot use ${what}: ${error.message}`, hint, error);
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { keyOf } from "#transport/command.ts";
 import { Batcher, type Question } from "./batch.ts";
-import type { RawFinished } from "./worker.ts";
+import type { RawFinished } from "./dialect.ts";
 
 const question = (text: string, timeoutSeconds = 20): Question => ({ command: { text }, timeoutSeconds });
 

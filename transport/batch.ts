@@ -1,5 +1,5 @@
 import { type Command, keyOf } from "./command.ts";
-import type { RawFinished } from "./worker.ts";
+import type { RawFinished } from "./dialect.ts";
 
 /** A read-only question on its way to a host. */
 export interface Question {

@@ -4,7 +4,7 @@ import type { Credentials } from "#inventory/inventory.ts";
 import { type LoginMethod, loginMethods } from "./authentication.ts";
 import { Connection } from "./connection.ts";
 import { type Endpoint, fieldOf } from "./endpoint.ts";
-import { HostError, type Subject } from "./errors.ts";
+import { HostError, type HostName } from "./errors.ts";
 import {
   type HostKeyAlgorithm,
   judgeKey,
@@ -21,6 +21,17 @@ import { type Hop, NotYet, openWay, reasonOf } from "./way.ts";
 
 /** For the whole of handshake and login: some ten round trips, more where an agent has many keys. */
 const LOGIN_SECONDS = 30;
+
+/** What a server says before the login is kept up to here. */
+const MAX_BANNER = 8192;
+
+/** Checksums of packets that we accept, best first; no SHA-1. */
+const MACS = [
+  "hmac-sha2-256-etm@openssh.com",
+  "hmac-sha2-512-etm@openssh.com",
+  "hmac-sha2-256",
+  "hmac-sha2-512",
+] as const satisfies ssh2.MacAlgorithm[];
 
 /** All that one attempt to connect needs. */
 export interface Destination {
@@ -52,7 +63,7 @@ export async function connect(
   try {
     return await attempt(destination, { known }, keyAlgorithms(known), listener, signal);
   } catch (error) {
-    if (!refusedKey(error, endpoint.subject)) throw error;
+    if (!refusedKey(error, endpoint.host)) throw error;
     if (authority) return await attemptVouched(destination, known, listener, signal);
     if (endpoint.hostKey === undefined) throw error;
     // A host shows one of its keys, and a pin does not tell of which type it is: it may be the pin of another one.
@@ -98,7 +109,7 @@ interface Trusted {
 }
 
 /** The key refused is that of the host itself, not of a jump host before it. */
-const refusedKey = (error: unknown, { name }: Subject) =>
+const refusedKey = (error: unknown, { name }: HostName) =>
   error instanceof HostError && error.kind === "key" && error.host === name && error.cause === undefined;
 
 async function attempt(
@@ -109,7 +120,7 @@ async function attempt(
   signal: AbortSignal,
 ): Promise<Connection> {
   const { endpoint, credentials, via } = destination;
-  const { subject, user } = endpoint;
+  const { host, user } = endpoint;
   const methods = loginMethods(endpoint, credentials);
   const sock = await openWay(endpoint, via, signal);
   sock.on("data", () => listener.onHeard());
@@ -129,12 +140,12 @@ async function attempt(
       reject(
         broken instanceof NotYet
           ? broken
-          : explained(destination, methods, { verdict, known, unvouched, banner }, error),
+          : loginError(destination, methods, { verdict, known, unvouched, banner }, error),
       );
       discard(client, sock);
     };
     client.on("banner", (text) => {
-      banner += text;
+      banner = `${banner}${text}`.slice(0, MAX_BANNER);
     });
     client.on("error", fail);
     const aborted = () => fail(new Error("the connections were closed"));
@@ -144,10 +155,7 @@ async function attempt(
     client.on("ready", () => {
       signal.removeEventListener("abort", aborted);
       client.off("error", fail).off("close", closed);
-      const login = { subject, user, sudoPassword: credentials?.sudoPassword };
-      resolve(
-        new Connection(login, client, { via: via?.subject, onRoundTrip: () => listener.onRoundTrip() }),
-      );
+      resolve(new Connection(host, client, { via: via?.host, onRoundTrip: () => listener.onRoundTrip() }));
     });
     client.connect({
       sock,
@@ -155,7 +163,7 @@ async function attempt(
       readyTimeout: LOGIN_SECONDS * 1000,
       keepaliveInterval: 10_000,
       keepaliveCountMax: 3,
-      algorithms: { serverHostKey },
+      algorithms: { serverHostKey, hmac: [...MACS] },
       hostVerifier: (key: Buffer) => {
         verdict = judgeKey(key, known);
         return verdict.state === "known";
@@ -175,15 +183,17 @@ function discard(client: ssh2.Client, sock: Duplex): void {
 
 function knownKeys(endpoint: Endpoint): KnownKey[] {
   const { hostKey, knownHosts, knownAs, address, port } = endpoint;
+  const held = readKnownHosts(knownHosts, knownAs ?? knownHostsName(address, port));
+  // As ssh does: what is said of authorities and revoked keys for the bare name counts on every port.
+  const otherwise = knownAs !== undefined || port === 22;
+  const bare = otherwise ? [] : readKnownHosts(knownHosts, knownHostsName(address, 22));
   if (hostKey === undefined) {
-    const held = readKnownHosts(knownHosts, knownAs ?? knownHostsName(address, port));
-    const settled = knownAs !== undefined || port === 22 || held.some(({ mark }) => mark === "authority");
-    if (settled) return held;
-    // As ssh does: an authority for the bare name counts on every port.
-    const bare = readKnownHosts(knownHosts, knownHostsName(address, 22));
+    if (held.some(({ mark }) => mark === "authority")) return held;
     return [...held, ...bare.filter(({ mark }) => mark !== undefined)];
   }
-  return [{ type: undefined, fingerprint: hostKey, mark: undefined, source: fieldOf(endpoint, "hostKey") }];
+  const source = fieldOf(endpoint, "hostKey");
+  const revoked = [...held, ...bare].filter(({ mark }) => mark === "revoked");
+  return [{ type: undefined, fingerprint: hostKey, mark: undefined, source }, ...revoked];
 }
 
 type Failure = Error & { level?: string; code?: string };
@@ -193,13 +203,13 @@ interface Seen extends Trusted {
   readonly banner: string;
 }
 
-function explained(
+function loginError(
   { endpoint }: Destination,
   methods: readonly LoginMethod[],
   { verdict, known, unvouched, banner }: Seen,
   error: Failure,
 ): Error {
-  const { subject, address, port, user } = endpoint;
+  const { host, address, port, user } = endpoint;
   const place = `${address} port ${port}`;
   if (verdict !== undefined && verdict.state !== "known")
     return keyError(endpoint, verdict, known, unvouched);
@@ -217,7 +227,7 @@ function explained(
         : []),
     ].join("\n");
     return new HostError(
-      subject,
+      host,
       "auth",
       `${place} let ${user} in with no key${tried}${certificates}`,
       hint,
@@ -228,7 +238,7 @@ function explained(
     const tried = methods.map(({ label }) => `\n  tried ${label}`).join("");
     const hint = `name the right key, so that the agent shows no other: ${fieldOf(endpoint, "identityFile")} (its .pub file will do)`;
     return new HostError(
-      subject,
+      host,
       "auth",
       `${place} was shown more keys than it takes (MaxAuthTries)${tried}`,
       hint,
@@ -237,7 +247,7 @@ function explained(
   }
   if (error.level === "handshake" && /no matching/i.test(error.message))
     return new HostError(
-      subject,
+      host,
       "refused",
       `no common SSH algorithm with ${place}: ${error.message}`,
       undefined,

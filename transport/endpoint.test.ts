@@ -44,7 +44,7 @@ const config = (text: string) => parseSshConfig(text, { home, address: "rack1" }
 test("what the ssh config says is taken", () => {
   const endpoint = endpointOf("rack1", true, entry(), config(PRINTED), around);
   expect(endpoint).toMatchObject({
-    subject: { name: "rack1", target: "anna@10.0.0.11:2222" },
+    host: { name: "rack1", target: "anna@10.0.0.11:2222" },
     knownAs: "the-rack",
     knownHosts: ["/home/anna/.a", "/home/anna/.b", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"],
     identityFiles: ["/home/anna/.ssh/10.0.0.11_key", "/home/anna/.ssh/b"],
@@ -65,7 +65,7 @@ test("what the entry says wins", () => {
     around,
   );
   expect(endpoint).toMatchObject({
-    subject: { target: "root@10.0.0.11" },
+    host: { target: "root@10.0.0.11" },
     identityFile: "/home/anna/.ssh/mine",
     jumps: [],
     proxyCommand: undefined,
@@ -77,7 +77,7 @@ test.each([
   ["an ssh config that says nothing", config(NOTHING)],
 ])("with %s there are the usual files, root and port 22", (_, said) => {
   expect(endpointOf("rack1", true, entry(), said, around)).toMatchObject({
-    subject: { target: "root@rack1" },
+    host: { target: "root@rack1" },
     knownAs: undefined,
     identityFiles: ["id_ed25519", "id_ecdsa", "id_rsa"].map((name) => `${home}/.ssh/${name}`),
     identitiesNamed: false,

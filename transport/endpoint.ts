@@ -1,7 +1,7 @@
 import { join, normalize } from "node:path";
 import type { HostEntry } from "#inventory/inventory.ts";
 import { jumpsOf } from "#inventory/jumps.ts";
-import type { Subject } from "./errors.ts";
+import type { HostName } from "./errors.ts";
 import type { SshConfig } from "./ssh-config.ts";
 
 /** What of the operator's own machine is used to log in. */
@@ -14,7 +14,7 @@ export interface Surroundings {
 
 /** Where one SSH server is and how it is logged in to: the entry, completed from the operator's ssh config. */
 export interface Endpoint {
-  readonly subject: Subject;
+  readonly host: HostName;
   /** Has an entry in the inventory; else it is a jump host that the operator's files know. */
   readonly listed: boolean;
   readonly address: string;
@@ -67,7 +67,7 @@ export function endpointOf(
   const usual = SSH_DEFAULT_KEYS.map(ssh);
   const named = config?.identityFiles.some((path) => !usual.includes(normalize(path))) ?? false;
   return {
-    subject: { name, target: targetOf(user, address, port) },
+    host: { name, target: targetOf(user, address, port) },
     listed,
     address,
     port,
@@ -119,8 +119,6 @@ const SSH_CONFIG_KEYS = {
 } as const;
 
 /** Where an operator sets something of an endpoint: `hosts.rack1.user`, or the ssh config's key for a jump host. */
-export function fieldOf({ listed, subject }: Endpoint, key: keyof typeof SSH_CONFIG_KEYS): string {
-  return listed
-    ? `hosts.${subject.name}.${key}`
-    : `${SSH_CONFIG_KEYS[key]} for ${subject.name} in ~/.ssh/config`;
+export function fieldOf({ listed, host }: Endpoint, key: keyof typeof SSH_CONFIG_KEYS): string {
+  return listed ? `hosts.${host.name}.${key}` : `${SSH_CONFIG_KEYS[key]} for ${host.name} in ~/.ssh/config`;
 }

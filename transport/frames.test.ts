@@ -64,3 +64,17 @@ test("megabytes in small chunks arrive whole", () => {
   const { frames } = readAll([...Array<Buffer>(5000).fill(chunk), Buffer.from(`${MARKER} 0\n`)]);
   expect(frames[0]?.[0].length).toBe(5_000_000);
 });
+
+test("what has no end is thrown away, and said to be so", () => {
+  const reader = new FrameReader(MARKER, 1000);
+  const frames: unknown[] = [];
+  const onFrame = (frame: unknown) => void frames.push(frame);
+  reader.push(Buffer.from(`${"x".repeat(900)}${MARKER} 0\n`), onFrame);
+  expect([frames.length, reader.overfull]).toEqual([1, false]);
+  reader.push(Buffer.alloc(900, "x"), onFrame);
+  expect(reader.overfull).toBe(false);
+  reader.push(Buffer.from(`${"x".repeat(200)}${MARKER} 0\n`), onFrame);
+  expect([frames.length, reader.overfull, reader.pending.length]).toEqual([1, true, 0]);
+  reader.push(Buffer.from(`${MARKER} 0\n`), onFrame);
+  expect(frames).toHaveLength(1);
+});

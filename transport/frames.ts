@@ -4,12 +4,17 @@ export interface Frame {
   readonly trailer: string;
 }
 
+/** The largest answer: nothing of ours needs more, and a host that talks without end must not take our memory. */
+export const FRAME_LIMIT = 64 * 1024 * 1024;
+
 /**
  * Cuts a byte stream into frames. A frame ends with `marker`, a trailer and a line feed; the payload may hold any bytes,
  * and need not end with a line feed.
  */
 export class FrameReader {
   readonly #marker: Buffer;
+  readonly #limit: number;
+  #overfull = false;
   #data = Buffer.alloc(16_384);
   #length = 0;
   #scanned = 0;
@@ -17,8 +22,15 @@ export class FrameReader {
   /** Up to where line ends were looked for. */
   #searched = 0;
 
-  constructor(marker: string) {
+  /** @param limit bytes that may come without the end of a frame; what comes after so many is thrown away */
+  constructor(marker: string, limit = FRAME_LIMIT) {
     this.#marker = Buffer.from(marker);
+    this.#limit = limit;
+  }
+
+  /** More than the limit came: this stream makes no sense any more. */
+  get overfull(): boolean {
+    return this.#overfull;
   }
 
   /**
@@ -30,6 +42,12 @@ export class FrameReader {
     onFrame: (frame: Frame) => void,
     onLine: (line: string) => void = () => undefined,
   ): void {
+    if (this.#length + chunk.length > this.#limit) {
+      this.#overfull = true;
+      this.forget();
+      this.#data = Buffer.alloc(0);
+    }
+    if (this.#overfull) return;
     this.#append(chunk);
     for (;;) {
       const data = this.#data.subarray(0, this.#length);

@@ -27,17 +27,21 @@ export interface Fact<T> {
   parse(finished: Finished): T;
 }
 
-export interface FileAttributes {
-  /** Four octal digits, such as `0644`. */
-  readonly mode: string;
-  /** Owner and group names, such as `root:root`. */
-  readonly owner: string;
-}
+/** Who may do what with a file, in the terms of the host's system; a host refuses those of another. */
+export type FileAttributes =
+  | {
+      /** Four octal digits, such as `0644`. */
+      readonly mode: string;
+      /** Owner and group names, such as `root:root`. */
+      readonly owner: string;
+    }
+  /** Windows: changed by administrators alone, and read by them alone or by everybody. */
+  | { readonly access: "administrators" | "readable" };
 
 /** An operating system that a host runs; a Windows PC and a Linux distribution in it are two hosts of one name. */
 export type System = "linux" | "windows";
 
-/** The only view of a machine that a fact, a resource or a check ever gets. Commands run as root under `sh`. */
+/** The only view of a machine that a fact, a resource or a check ever gets. On Linux commands run as root under `sh`. */
 export interface Host {
   /** Name in the inventory. */
   readonly name: string;
@@ -51,7 +55,7 @@ export interface Host {
   ask<T>(fact: Fact<T>): Promise<T>;
   /** Whole content of a regular file, `undefined` if there is none. */
   readFile(path: string): Promise<Buffer | undefined>;
-  /** Puts a file in place atomically with its owner and mode; the parent folder must exist. */
+  /** Puts a file in place atomically with its attributes; the parent folder must exist. */
   writeFile(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<void>;
 }
 

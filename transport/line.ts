@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type Destination } from "./connect.ts";
 import type { Connection } from "./connection.ts";
 import { type Endpoint, fieldOf } from "./endpoint.ts";
-import { HostError, type Subject } from "./errors.ts";
+import { HostError, type HostName } from "./errors.ts";
 import { type Hop, NotYet } from "./way.ts";
 
 /** Told about a host that is waited for: at once, then every few seconds. */
@@ -42,8 +42,8 @@ export class Line implements Hop {
     return this.#destination.endpoint;
   }
 
-  get subject(): Subject {
-    return this.endpoint.subject;
+  get host(): HostName {
+    return this.endpoint.host;
   }
 
   get answering(): boolean {
@@ -72,14 +72,14 @@ export class Line implements Hop {
         this.#givenUp = { at: performance.now(), afterSeconds: withinSeconds };
         throw this.#unreachable(outcome, tries, seconds());
       }
-      const { name, target } = this.subject;
+      const { name, target } = this.host;
       say(`${name} (${target}) does not answer yet: ${outcome.message}`);
       await sleep(RETRY_MS);
     }
   }
 
   async attempt(): Promise<Connection> {
-    if (this.closed) throw new HostError(this.subject, "closed", "the connections were closed");
+    if (this.closed) throw new HostError(this.host, "closed", "the connections were closed");
     return this.#current?.alive ? this.#current : await this.#shared();
   }
 
@@ -153,12 +153,12 @@ export class Line implements Hop {
 
   #unreachable(error: NotYet, tries: number, seconds: number): HostError {
     const { endpoint, via } = this.#destination;
-    const { subject, address, port, user } = endpoint;
-    const through = via ? ` through ${via.subject.name}` : "";
+    const { host, address, port, user } = endpoint;
+    const through = via ? ` through ${via.host.name}` : "";
     const what = `no SSH login at ${address} port ${port}${through} after ${tries} ${tries === 1 ? "try" : "tries"} in ${seconds.toFixed(0)} s: ${error.message}`;
-    const jump = via ? `-J ${via.subject.target} ` : "";
+    const jump = via ? `-J ${via.host.target} ` : "";
     const hint = `is it on, is ${fieldOf(endpoint, "address")} right, does sshd run there? try: ssh ${jump}-p ${port} ${user}@${address}`;
-    return new HostError(subject, "unreachable", what, hint, error);
+    return new HostError(host, "unreachable", what, hint, error);
   }
 }
 

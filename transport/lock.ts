@@ -1,8 +1,6 @@
-import { sh } from "./command.ts";
-import { HostError, type Subject } from "./errors.ts";
+import type { LockCommands } from "./basics.ts";
+import { HostError, type HostName } from "./errors.ts";
 import type { Worker } from "./worker.ts";
-
-const FILE = "/run/lock/gpu-hosts.lock";
 
 /** A holder that has not been heard of for this long (a laptop closed, a cable pulled) loses the lock. */
 const LEASE_SECONDS = 90;
@@ -19,22 +17,22 @@ export interface HeldLock {
  * host takes it back. Rejects with `refused`, naming the present holder.
  */
 export async function takeLock(
-  subject: Subject,
+  host: HostName,
+  lock: LockCommands,
   shell: Worker,
-  holder: string,
-  waitSeconds: number,
+  { holder, waitSeconds }: { readonly holder: string; readonly waitSeconds: number },
   onLoss: () => void,
 ): Promise<HeldLock> {
   const line = holder.replaceAll(/\s+/g, " ").trim();
-  // Opened for appending: to truncate it would wipe the holder's name from under the holder.
-  const take = sh`exec 9>>${FILE} && flock -w ${waitSeconds} 9 && printf 'since %s by %s\n' "$(date -u '+%F %T UTC')" ${line} >${FILE}`;
-  const taken = await shell.statement(take, waitSeconds + 10);
+  const taken = await shell.statement(lock.take(line, waitSeconds), waitSeconds + 10);
   if (taken.exitCode !== 0) {
-    const present = await shell.statement(sh`cat ${FILE}`, 10).catch(() => undefined);
+    const present = await shell.statement(lock.holder, 10).catch(() => undefined);
     shell.close();
-    throw refused(subject, taken.stderr.toString(), present?.stdout.toString().trim() ?? "", line);
+    const said = taken.stderr.toString().trim();
+    if (said !== "") throw new HostError(host, "refused", `cannot take ${lock.place}: ${said}`);
+    throw lockedBy(host, present?.stdout.toString().trim() ?? "", line);
   }
-  shell.feed(`while l=$(timeout ${LEASE_SECONDS} head -n 1) && [ -n "$l" ]; do :; done; exit\n`);
+  shell.feed(lock.hold(LEASE_SECONDS));
   const renewal = setInterval(() => shell.feed("still here\n"), RENEW_SECONDS * 1000);
   let released = false;
   shell.onEnd(() => {
@@ -50,11 +48,10 @@ export async function takeLock(
   };
 }
 
-function refused(subject: Subject, stderr: string, present: string, holder: string): HostError {
-  if (stderr.trim() !== "") return new HostError(subject, "refused", `cannot take ${FILE}: ${stderr.trim()}`);
+function lockedBy(host: HostName, present: string, holder: string): HostError {
   if (present.endsWith(` by ${holder}`)) {
     return new HostError(
-      subject,
+      host,
       "refused",
       "this very run is changing the machine under another name of the inventory",
       "two entries lead to it. To rename a machine in one `up`, give both names the same address, port, user and keys and the old one " +
@@ -62,7 +59,7 @@ function refused(subject: Subject, stderr: string, present: string, holder: stri
     );
   }
   return new HostError(
-    subject,
+    host,
     "refused",
     `another run is changing this host: held ${present || "by a run that did not name itself"}`,
     "wait for it to end, or end it; the lock goes when its connection closes",

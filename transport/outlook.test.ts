@@ -71,7 +71,7 @@ describeOnSshd("a host behind a jump host", () => {
 
   test("stops are all machines on the way, with what their entries say", async () => {
     const stops = await through().stops("rack1");
-    expect(stops.map(({ endpoint: { subject, port: at } }) => [subject.name, at])).toEqual([
+    expect(stops.map(({ endpoint: { host, port: at } }) => [host.name, at])).toEqual([
       ["bastion", bastion.port],
       ["rack1", inner.port],
     ]);

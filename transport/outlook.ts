@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Endpoint } from "./endpoint.ts";
 import { HostError } from "./errors.ts";
+import { harmless } from "./harmless.ts";
 import type { Line } from "./line.ts";
 import { NotYet, nobodyThere, notForwarded, openThrough } from "./way.ts";
 
@@ -43,7 +44,7 @@ export function outlookOn(endpoint: Endpoint, via: Line | undefined, signal: Abo
       : { from: "nowhere", command: proxyCommand };
   return {
     from: "jump host",
-    name: via.subject.name,
+    name: via.host.name,
     listed: via.endpoint.listed,
     jumpAddress: via.endpoint.address,
     address,
@@ -57,8 +58,8 @@ export function outlookOn(endpoint: Endpoint, via: Line | undefined, signal: Abo
         if (error instanceof NotYet) return { state: "silent", why: error.message };
         const failure = notForwarded({ ...endpoint, port }, via, error);
         if (failure instanceof HostError) throw failure;
-        if (!nobodyThere(error)) throw new HostError(endpoint.subject, "refused", failure.message);
-        return { state: "closed", why: error.message.replace(/^.*open failure: /i, "") };
+        if (!nobodyThere(error)) throw new HostError(endpoint.host, "refused", failure.message);
+        return { state: "closed", why: harmless(error.message.replace(/^.*open failure: /i, "")) };
       }
     },
   };

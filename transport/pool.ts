@@ -8,6 +8,7 @@ import type { Gate, Reach, System } from "./host.ts";
 import { type Scanned, scanHostKey } from "./host-keys/scan-host-key.ts";
 import { Line, type OnWait } from "./line.ts";
 import { type Outlook, outlookOn } from "./outlook.ts";
+import { posix } from "./posix/platform.ts";
 import { Resolver } from "./resolve.ts";
 import { SshHost } from "./ssh-host.ts";
 import { openWay } from "./way.ts";
@@ -30,8 +31,8 @@ export interface Stop {
 /** Connections to the machines of one inventory, one each. */
 export interface Pool {
   /**
-   * What can be said of a host now. An `unreachable` one comes with a HostError that names the cure; only a name that is
-   * not in the inventory rejects.
+   * What can be said of a host now. An `unreachable` one comes with a HostError that names the cure; rejects only for a name
+   * that is not in the inventory, and for a system that the machine has not.
    */
   reach(name: string, options?: ReachOptions): Promise<Reach>;
   /** All SSH servers on the way to a host, first to last; the last is the host. Connects to nothing. */
@@ -59,7 +60,7 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
   const closing = new AbortController();
 
   function entryOf(name: string): HostEntry {
-    const entry = inventory.hosts[name];
+    const entry = Object.hasOwn(inventory.hosts, name) ? inventory.hosts[name] : undefined;
     if (entry === undefined) throw unknown(name, Object.keys(inventory.hosts));
     return entry;
   }
@@ -74,18 +75,18 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
 
   async function makeHost(name: string): Promise<SshHost> {
     const { destination, gate } = await destinationOf(name);
-    return new SshHost(destination, gate);
+    return new SshHost(destination, posix, gate);
   }
 
   async function destinationOf(name: string): Promise<{ destination: LineTo; gate: Gate | undefined }> {
-    const { endpoint, outer, hops } = await resolver.way(name, entryOf(name), inventory.hosts);
+    const { endpoint, outer, hops } = await resolver.route(name, entryOf(name), inventory.hosts);
     const before = outer === undefined ? undefined : await hostNamed(outer);
     const via = passage(hops, before?.line);
     return { destination: { endpoint, credentials: inventory.credentials[name], via }, gate: before?.gate };
   }
 
   async function stops(name: string): Promise<readonly Stop[]> {
-    const { endpoint, outer, hops } = await resolver.way(name, entryOf(name), inventory.hosts);
+    const { endpoint, outer, hops } = await resolver.route(name, entryOf(name), inventory.hosts);
     return [
       ...(outer === undefined ? [] : await stops(outer)),
       ...hops.map((hop) => ({ endpoint: hop, credentials: undefined })),
@@ -96,9 +97,9 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
   /** The connection through which what lies behind the hops is reached. */
   function passage(hops: readonly Endpoint[], outer: Line | undefined): Line | undefined {
     let via = outer;
-    let way = outer?.subject.name ?? "";
+    let way = outer?.host.name ?? "";
     for (const endpoint of hops) {
-      way = `${way} ${endpoint.subject.name}`;
+      way = `${way} ${endpoint.host.name}`;
       const line = passages.get(way) ?? new Line({ endpoint, credentials: undefined, via });
       passages.set(way, line);
       via = line;
@@ -107,7 +108,10 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
   }
 
   return {
-    async reach(name, { withinSeconds = REACH_SECONDS, onWait } = {}) {
+    async reach(name, { on = "linux", withinSeconds = REACH_SECONDS, onWait } = {}) {
+      const { platform } = entryOf(name);
+      if (on !== platform)
+        throw new Error(`${name} is a ${platform} machine: there is no ${on} host of that name`);
       const making = hostNamed(name);
       try {
         const host = await making;
@@ -125,7 +129,7 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
     async scan(name, wanted) {
       const { endpoint, via } = (await destinationOf(name)).destination;
       return await scanHostKey(endpoint, () => openWay(endpoint, via, closing.signal), {
-        through: via?.subject,
+        through: via?.host,
         wanted,
       });
     },
@@ -146,13 +150,24 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
   };
 }
 
+/** The keys of an entry that lead to its machine; the others say what it has, or what is done there. */
+const WAY_KEYS = [
+  "platform",
+  "address",
+  "port",
+  "user",
+  "hostKey",
+  "identityFile",
+  "jump",
+  "sshConfig",
+] as const satisfies readonly (keyof HostEntry)[];
+
 /**
  * What leads to a machine. One that is being renamed (the old name retires, the new one is added in the same run) has two
  * names, and still one gate and one lock.
  */
 function wayTo(entry: HostEntry, credentials: Credentials | undefined): string {
-  const { retire: _, base: __, takeOver: ___, groupAddress: ____, ...way } = entry;
-  return JSON.stringify([Object.entries(way).sort(), credentials]);
+  return JSON.stringify([WAY_KEYS.map((key) => entry[key]), credentials]);
 }
 
 function unknown(name: string, names: readonly string[]): Error {

@@ -5,7 +5,7 @@ import { HostError } from "./errors.ts";
 import { readSshConfig, type SshConfig } from "./ssh-config.ts";
 
 /** What leads to a host of the inventory. */
-export interface Way {
+export interface Route {
   /** The host itself. */
   readonly endpoint: Endpoint;
   /** The host of the inventory that it is reached through; it stands before the hops. */
@@ -24,14 +24,15 @@ export class Resolver {
   }
 
   /** Where a host of the inventory is, how it is logged in to and through what. Rejects with a `config` HostError. */
-  async way(name: string, entry: HostEntry, hosts: Inventory["hosts"]): Promise<Way> {
+  async route(name: string, entry: HostEntry, hosts: Inventory["hosts"]): Promise<Route> {
     const wrong = jumpProblem(name, hosts);
     if (wrong !== undefined)
       throw new HostError({ name, target: entry.address }, "config", `hosts.${name}.jump: ${wrong}`);
     const endpoint = await this.#endpoint(name, true, entry);
     // Only an entry names other hosts; an ssh config has names of its own.
     const [first, ...later] = endpoint.jumps;
-    const outer = entry.jump !== undefined && first !== undefined && first in hosts ? first : undefined;
+    const outer =
+      entry.jump !== undefined && first !== undefined && Object.hasOwn(hosts, first) ? first : undefined;
     const hops = await this.#hops(outer === undefined ? endpoint.jumps : later, entry.sshConfig, []);
     return { endpoint, outer, hops };
   }
@@ -44,13 +45,13 @@ export class Resolver {
   ): Promise<readonly Endpoint[]> {
     const [first, ...later] = await Promise.all(texts.map((text) => this.#jumpHost(text, sshConfig)));
     if (first === undefined) return [];
-    const name = first.subject.name;
+    const name = first.host.name;
     // `ProxyJump bastion` below `Host *` is said of the bastion as well, and means the others.
     const before = first.jumps.join(",") === name ? [] : first.jumps;
     if (way.includes(name)) {
       const what = `the jump hosts of your ssh config go in a circle: ${[...way, name].join(" → ")}`;
       throw new HostError(
-        first.subject,
+        first.host,
         "config",
         what,
         "correct ProxyJump in ~/.ssh/config: ssh -G NAME shows it",
@@ -74,9 +75,9 @@ export class Resolver {
 
   async #endpoint(name: string, listed: boolean, entry: HostEntry): Promise<Endpoint> {
     const { home } = this.#surroundings;
-    const subject = { name, target: entry.address };
+    const host = { name, target: entry.address };
     const config: SshConfig | undefined = entry.sshConfig
-      ? await readSshConfig(subject, entry, home)
+      ? await readSshConfig(host, entry, home)
       : undefined;
     return endpointOf(name, listed, entry, config, this.#surroundings);
   }

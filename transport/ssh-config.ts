@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { HostError, lastLines, type Subject } from "./errors.ts";
+import { HostError, type HostName, lastLines } from "./errors.ts";
 
 /** What the operator's ssh config says of one address; what it does not say is absent. */
 export interface SshConfig {
@@ -25,8 +25,8 @@ export interface SshConfig {
   readonly proxyCommand: string | undefined;
 }
 
-/** What is asked of it. */
-export interface Question {
+/** What is asked of the ssh config. */
+interface Lookup {
   readonly address: string;
   readonly port?: number | undefined;
   readonly user?: string | undefined;
@@ -44,8 +44,8 @@ const LIMIT_SECONDS = 20;
  * @param home whose `.ssh/config` is read, before the system's
  */
 export async function readSshConfig(
-  subject: Subject,
-  { address, port, user }: Question,
+  host: HostName,
+  { address, port, user }: Lookup,
   home: string,
 ): Promise<SshConfig | undefined> {
   const folder = await mkdtemp(join(tmpdir(), "gpu-hosts-ssh-"));
@@ -59,7 +59,7 @@ export async function readSshConfig(
     ];
     const { failure, stdout, stderr } = await ssh([...flags, "--", address]);
     if (failure?.code === "ENOENT") return undefined;
-    if (failure) throw refused(subject, address, failure.killed ? "it took too long" : stderr);
+    if (failure) throw configRefused(host, address, failure.killed ? "it took too long" : stderr);
     return parseSshConfig(stdout, { home, address });
   } finally {
     await rm(folder, { recursive: true });
@@ -75,13 +75,13 @@ function wrapping(home: string): string {
   return `${include(join(home, ".ssh", "config"))}${include(`${system}/ssh_config`)}${last}`;
 }
 
-interface Answer {
+interface SshOutput {
   readonly failure: { readonly code?: unknown; readonly killed?: boolean | undefined } | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-function ssh(args: readonly string[]): Promise<Answer> {
+function ssh(args: readonly string[]): Promise<SshOutput> {
   return new Promise((resolve) => {
     const options = { timeout: LIMIT_SECONDS * 1000, windowsHide: true };
     const child = execFile("ssh", args, options, (failure, stdout, stderr) =>
@@ -146,8 +146,8 @@ function agentPath(value: string, path: (value: string) => string): string {
   return name === undefined ? path(value) : (process.env[name] ?? "none");
 }
 
-function refused(subject: Subject, address: string, said: string): HostError {
+function configRefused(host: HostName, address: string, said: string): HostError {
   const what = `your ssh config cannot be used; ssh -G ${address} said:\n${lastLines(said)}`;
-  const hint = `correct ~/.ssh/config, or set hosts.${subject.name}.sshConfig: false`;
-  return new HostError(subject, "config", what, hint);
+  const hint = `correct ~/.ssh/config, or set hosts.${host.name}.sshConfig: false`;
+  return new HostError(host, "config", what, hint);
 }

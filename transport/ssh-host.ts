@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Batcher, type Question } from "./batch.ts";
-import { bootIdentity } from "./boot.ts";
-import { type Command, sh, shownCommand } from "./command.ts";
+import { type Command, shownCommand } from "./command.ts";
 import type { Destination } from "./connect.ts";
 import type { Connection } from "./connection.ts";
-import { HostError, lastLines } from "./errors.ts";
-import { ABSENT, readCommand, writeCommand } from "./file.ts";
+import type { RawFinished } from "./dialect.ts";
+import { HostError, withLastLines } from "./errors.ts";
 import { openGate } from "./gate.ts";
-import type { Fact, FileAttributes, Finished, Gate, Machine, RunOptions } from "./host.ts";
+import type { Fact, FileAttributes, Finished, Gate, Machine, RunOptions, System } from "./host.ts";
 import { Line, type OnWait } from "./line.ts";
 import { type HeldLock, takeLock } from "./lock.ts";
-import type { RawFinished, Worker } from "./worker.ts";
+import type { Platform } from "./platform.ts";
+import type { ShellKind } from "./shells.ts";
+import type { Worker } from "./worker.ts";
 
 const RECONNECT_SECONDS = 60;
 const POLL_MS = 500;
@@ -19,14 +20,16 @@ const FACT_SECONDS = 20;
 const FILE_SECONDS = 120;
 const LOCK_SECONDS = 30;
 
-/** A Linux machine over SSH. Connects when first needed, and again after its connection broke. */
+/** A host of any system over SSH. Connects when first needed, and again after its connection broke. */
 export class SshHost implements Machine {
   readonly name: string;
-  readonly system = "linux";
+  readonly system: System;
   readonly target: string;
   readonly gate: Gate;
   /** Scripts sent and answered so far; logins are not counted. */
   roundTrips = 0;
+  readonly #platform: Platform;
+  readonly #shellKind: ShellKind;
   readonly #batcher = new Batcher((questions) => this.#submitAll(questions));
   /** The way to it; other hosts may be reached through it. */
   readonly line: Line;
@@ -36,9 +39,12 @@ export class SshHost implements Machine {
   #locking: Promise<void> | undefined;
 
   /** @param through the gate of the host it is reached through: a reboot there waits for the steps here */
-  constructor(destination: Destination, through?: Gate) {
-    this.name = destination.endpoint.subject.name;
-    this.target = destination.endpoint.subject.target;
+  constructor(destination: Destination, platform: Platform, through?: Gate) {
+    this.system = platform.system;
+    this.#platform = platform;
+    this.#shellKind = platform.shells(destination);
+    this.name = destination.endpoint.host.name;
+    this.target = destination.endpoint.host.target;
     this.gate = openGate(through);
     const onRoundTrip = () => {
       this.roundTrips += 1;
@@ -55,9 +61,9 @@ export class SshHost implements Machine {
 
   async run(command: Command, options: RunOptions = {}): Promise<Finished> {
     const { timeoutSeconds = RUN_SECONDS, stdin, onLine } = options;
-    refuseNul(command);
+    this.#shellKind.dialect.check(command);
     const connection = await this.connected(RECONNECT_SECONDS);
-    const [answer] = connection.submit([{ command, timeoutSeconds, stdin, onLine }]);
+    const [answer] = connection.shells(this.#shellKind).submit([{ command, timeoutSeconds, stdin, onLine }]);
     return decoded(await (answer as Promise<RawFinished>));
   }
 
@@ -74,14 +80,15 @@ export class SshHost implements Machine {
   }
 
   async readFile(path: string): Promise<Buffer | undefined> {
-    const raw = await this.#question({ command: readCommand(path), timeoutSeconds: FILE_SECONDS });
-    if (raw.exitCode === 0) return raw.stdout;
-    if (raw.exitCode === ABSENT) return undefined;
-    throw new HostError(this, "refused", withOutput(`cannot read ${path}`, { ...decoded(raw), stdout: "" }));
+    const { command, contentOf } = this.#platform.basics.readFile(path);
+    const finished = await this.#question({ command, timeoutSeconds: FILE_SECONDS });
+    const content = contentOf(finished);
+    if (content !== "refused") return content;
+    throw new HostError(this, "refused", withLastLines(`cannot read ${path}`, finished.stderr.toString()));
   }
 
   async writeFile(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<void> {
-    const command = writeCommand(path, attributes);
+    const command = this.#platform.basics.writeFile(path, attributes);
     const finished = await this.run(command, { stdin: content, timeoutSeconds: FILE_SECONDS });
     if (finished.exitCode !== 0)
       throw new HostError(this, "refused", withOutput(`cannot write ${path}`, finished));
@@ -116,17 +123,18 @@ export class SshHost implements Machine {
 
   async reboot(timeoutSeconds: number): Promise<void> {
     const deadline = performance.now() + timeoutSeconds * 1000;
-    const before = await this.ask(bootIdentity);
-    const asked = await this.run(sh`systemctl reboot`).catch(lostIsFine);
+    const { boot, sameBoot, reboot } = this.#platform.basics;
+    const before = await this.ask(boot);
+    const asked = await this.run(reboot).catch(lostIsFine);
     if (asked && asked.exitCode !== 0)
-      throw new HostError(this, "refused", withOutput("systemctl reboot was refused", asked));
+      throw new HostError(this, "refused", withOutput(`${shownCommand(reboot)} was refused`, asked));
     this.#releaseLock();
     this.line.drop("the host reboots");
     for (;;) {
       const left = (deadline - performance.now()) / 1000;
       if (left <= 0) throw this.#notRebooted(timeoutSeconds);
       const now = await this.#identityWithin(left);
-      if (now !== undefined && now !== before) return;
+      if (now !== undefined && !sameBoot(before, now)) return;
       await sleep(POLL_MS);
     }
   }
@@ -138,13 +146,15 @@ export class SshHost implements Machine {
   }
 
   #submitAll(questions: readonly Question[]): Promise<RawFinished>[] {
-    const submitted = this.connected(RECONNECT_SECONDS).then((connection) => connection.submit(questions));
+    const submitted = this.connected(RECONNECT_SECONDS).then((connection) =>
+      connection.shells(this.#shellKind).submit(questions),
+    );
     return questions.map((_, i) => submitted.then((answers) => answers[i] as Promise<RawFinished>));
   }
 
   /** Questions change nothing, so one that a broken connection swallowed is asked once more. */
   async #question(question: Question): Promise<RawFinished> {
-    refuseNul(question.command);
+    this.#shellKind.dialect.check(question.command);
     return this.#batcher.ask(question).catch((error: unknown) => {
       if (error instanceof HostError && error.kind === "lost" && !this.line.closed)
         return this.#batcher.ask(question);
@@ -153,8 +163,9 @@ export class SshHost implements Machine {
   }
 
   async #takeLock(connection: Connection, holder: string, waitSeconds: number): Promise<void> {
-    const shell = (await connection.dedicated()) ?? (await this.#shellApart());
-    this.#lock = await takeLock(this, shell, holder, waitSeconds, () => {
+    const shell = (await connection.shells(this.#shellKind).dedicated()) ?? (await this.#shellApart());
+    const { lock } = this.#platform.basics;
+    this.#lock = await takeLock(this, lock, shell, { holder, waitSeconds }, () => {
       // If all of the connection broke, let it say so itself.
       setTimeout(() => connection.drop("the host took the lock back: it had not heard of us"), 100).unref();
     });
@@ -165,7 +176,7 @@ export class SshHost implements Machine {
   async #shellApart(): Promise<Worker> {
     const apart = await this.line.another();
     try {
-      const shell = await apart.only();
+      const shell = await apart.shells(this.#shellKind).only();
       shell.onEnd(() => apart.drop("the lock was given back"));
       return shell;
     } catch (error) {
@@ -182,7 +193,7 @@ export class SshHost implements Machine {
   async #identityWithin(seconds: number): Promise<string | undefined> {
     try {
       await this.connected(seconds);
-      return await this.ask(bootIdentity);
+      return await this.ask(this.#platform.basics.boot);
     } catch (error) {
       const passing: readonly string[] = ["lost", "timeout", "unreachable", "refused"];
       if (error instanceof HostError && passing.includes(error.kind)) return undefined;
@@ -191,16 +202,9 @@ export class SshHost implements Machine {
   }
 
   #notRebooted(seconds: number): HostError {
-    const hint = "look at its console; a job may hold up the shutdown: systemctl list-jobs";
-    return new HostError(this, "timeout", `did not come back from its reboot within ${seconds} s`, hint);
+    const what = `did not come back from its reboot within ${seconds} s`;
+    return new HostError(this, "timeout", what, this.#platform.basics.rebootHint);
   }
-}
-
-/** A NUL would end the text early; `\0` in a template literal is one, which is easily written by mistake. */
-function refuseNul(command: Command): void {
-  const text = shownCommand(command);
-  if (text.includes("\0"))
-    throw new Error(`a command cannot hold a NUL byte (for printf write \\\\0): ${text}`);
 }
 
 function decoded({ exitCode, stdout, stderr }: RawFinished): Finished {
@@ -208,8 +212,7 @@ function decoded({ exitCode, stdout, stderr }: RawFinished): Finished {
 }
 
 function withOutput(what: string, { stdout, stderr }: Finished): string {
-  const said = lastLines(`${stdout}\n${stderr}`);
-  return said === "" ? what : `${what}\n${said}`;
+  return withLastLines(what, `${stdout}\n${stderr}`);
 }
 
 /** For a command whose success may break the connection before its answer is here. */

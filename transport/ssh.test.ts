@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server } from "node:net";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Credentials, HostEntry } from "#inventory/inventory.ts";
-import { sh } from "./command.ts";
+import { ps, sh } from "./command.ts";
 import { HostError } from "./errors.ts";
 import type { Fact, Machine, Reach } from "./host.ts";
 import { fingerprintOf } from "./host-keys/host-key.ts";
@@ -310,8 +310,29 @@ describeOnSshd("a host on an ordinary sshd", () => {
     await second.lock("ben@desk", 10);
   });
 
+  test("an ordinary user can neither hold the lock nor put a file in its place", async () => {
+    const nobody = { uid: 65534, gid: 65534 };
+    const hold = "f=/run/lock/gpu-hosts.lock; [ -e $f ] || : >$f; exec 9<$f; flock 9; exec sleep 20";
+    const holder = spawn("sh", ["-c", hold], nobody);
+    try {
+      await sleep(300);
+      await (await hostOf(poolOf(sshd.entry(), sshd.folder))).lock("anna@laptop", 2);
+      const attempt = spawnSync("sh", ["-c", "exec 9</run/gpu-hosts/lock"], { ...nobody, encoding: "utf8" });
+      expect(attempt.stderr).toMatch(/Permission denied/);
+    } finally {
+      holder.kill("SIGKILL");
+    }
+  });
+
   test("two names of one machine share the lock if they lead there alike, else the second is told that it is we", async () => {
-    const hosts = { old: { ...sshd.entry(), retire: true as const }, young: sshd.entry() };
+    // What `host add` notes of a machine leads nowhere.
+    const facts = {
+      release: "Debian GNU/Linux 12 (bookworm)",
+      architecture: "x86_64",
+      cpuCores: 2,
+      gpus: [],
+    };
+    const hosts = { old: { ...sshd.entry(), ...facts, retire: true as const }, young: sshd.entry() };
     const pool = openPool({ hosts, credentials: {} }, { home: sshd.folder, agent: undefined });
     pools.push(pool);
     const [old, young] = [await hostOf(pool, "old"), await hostOf(pool, "young")];
@@ -321,6 +342,20 @@ describeOnSshd("a host on an ordinary sshd", () => {
     const other = poolOf(sshd.entry({ address: "localhost" }), sshd.folder);
     const error = await errorOf((await hostOf(other)).lock("anna@laptop", 1));
     expect(error.message).toContain("this very run is changing the machine under another name");
+  });
+
+  test("there is no Windows host behind the name of a Linux machine", async () => {
+    await expect(poolOf(sshd.entry(), sshd.folder).reach("gpu1", { on: "windows" })).rejects.toThrow(
+      "gpu1 is a linux machine: there is no windows host of that name",
+    );
+  });
+
+  test("what is meant for Windows is refused before it is sent", async () => {
+    const script = { name: "enable-feature", text: "param($In)" };
+    await expect(host.run(ps(script, { name: "x" }))).rejects.toThrow(
+      /enable-feature is a PowerShell script/,
+    );
+    await expect(host.writeFile("/tmp/x", "", { access: "readable" })).rejects.toThrow("mode and an owner");
   });
 
   test("a NUL byte in a command is refused before it is sent", async () => {
@@ -446,10 +481,65 @@ describeOnSshd("a host that cannot be reached", () => {
     expect(errorIn(await reach(entry)).message).toContain("revoked");
   });
 
+  test("a pinned key that known_hosts has as revoked is refused", async () => {
+    mkdirSync(join(sshd.folder, ".ssh"), { recursive: true });
+    const bare = sshd.hostKeyLine.replace(/^\S+/, "127.0.0.1");
+    for (const line of [sshd.hostKeyLine, bare]) {
+      writeFileSync(join(sshd.folder, ".ssh", "known_hosts"), `@revoked ${line}\n`);
+      expect(errorIn(await reach(sshd.entry()))).toMatchObject({
+        kind: "key",
+        message: expect.stringMatching(/is revoked in .*known_hosts/),
+      });
+    }
+    rmSync(join(sshd.folder, ".ssh", "known_hosts"));
+    expect((await reach(sshd.entry())).state).toBe("reachable");
+  });
+
+  test("a server that has SHA-1 checksums alone is refused", async () => {
+    const old = await startSshd(["Ciphers aes128-ctr", "MACs hmac-sha1,hmac-sha1-etm@openssh.com"]);
+    try {
+      const error = errorIn(await poolOf(old.entry(), old.folder).reach("gpu1", { withinSeconds: 1 }));
+      expect(error).toMatchObject({
+        kind: "refused",
+        what: expect.stringContaining("no common SSH algorithm"),
+      });
+    } finally {
+      await old.remove();
+    }
+  });
+
+  test("what a server says before it has shown a key steers no terminal", async () => {
+    const words = Buffer.from("go away\u001b]52;c;cm0=\u0007\u001b[2J\u202e\u009b31m");
+    // SSH_MSG_DISCONNECT (RFC 4253, 11.1) in a packet without encryption.
+    const payload = Buffer.concat([
+      Buffer.from([1, 0, 0, 0, 2, 0, 0, 0, words.length]),
+      words,
+      Buffer.alloc(4),
+    ]);
+    const padding = 4 + ((8 - ((payload.length + 9) % 8)) % 8);
+    const head = Buffer.from([0, 0, 0, payload.length + padding + 1, padding]);
+    const evil = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.write("SSH-2.0-evil\r\n");
+      socket.end(Buffer.concat([head, payload, Buffer.alloc(padding)]));
+    });
+    await new Promise<void>((resolve) => evil.listen(0, "127.0.0.1", resolve));
+    const said: string[] = [];
+    const pool = poolOf(sshd.entry({ port: portOf(evil) }), sshd.folder);
+    const error = errorIn(await pool.reach("gpu1", { withinSeconds: 1, onWait: (line) => said.push(line) }));
+    const shown = [error.message, ...said].join("\n");
+    expect(shown).toContain("go away");
+    expect(shown).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+    evil.close();
+  });
+
   test("a name that is not in the inventory throws with both ways out", async () => {
     await expect(poolOf(sshd.entry(), sshd.folder).reach("gpu9")).rejects.toThrow(
       /gpu9 is not in the inventory.*gpu1.*retire: true.*retire: gone/s,
     );
+    await expect(poolOf(sshd.entry(), sshd.folder).reach("constructor")).rejects.toThrow("is not in the inv");
+    const jumping = await poolOf(sshd.entry({ jump: "constructor" }), sshd.folder).reach("gpu1");
+    expect(errorIn(jumping).message).toContain("constructor is no host of gpuhost:hosts");
   });
 });
 

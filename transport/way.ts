@@ -3,16 +3,21 @@ import { connect as connectTcp } from "node:net";
 import { Duplex } from "node:stream";
 import type { Connection } from "./connection.ts";
 import { type Endpoint, fieldOf } from "./endpoint.ts";
-import { HostError, lastLines, type Subject } from "./errors.ts";
+import { HostError, type HostName, lastLines } from "./errors.ts";
+import { harmless } from "./harmless.ts";
 
 /** An attempt that may well succeed a little later: the host boots, or the network is not there yet. */
 export class NotYet extends Error {
   override readonly name = "NotYet";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(harmless(message), options);
+  }
 }
 
 /** The machine through which another is reached. */
 export interface Hop {
-  readonly subject: Subject;
+  readonly host: HostName;
   /** It is talking to us at this moment. */
   readonly answering: boolean;
   /** The connection to it, or one attempt at it; rejects with {@link NotYet} or a HostError. */
@@ -49,18 +54,12 @@ function directly(endpoint: Endpoint, signal: AbortSignal): Promise<Duplex> {
 }
 
 async function throughHop(endpoint: Endpoint, via: Hop, signal: AbortSignal): Promise<Duplex> {
-  const hop = `its jump host ${via.subject.name} (${via.subject.target})`;
+  const hop = `its jump host ${via.host.name} (${via.host.target})`;
   const connection = await via.attempt().catch((error: unknown) => {
     if (error instanceof NotYet)
       throw new NotYet(`${hop} does not answer: ${error.message}`, { cause: error });
     if (!(error instanceof HostError)) throw error;
-    throw new HostError(
-      endpoint.subject,
-      error.kind,
-      `${hop} cannot be used: ${error.what}`,
-      error.hint,
-      error,
-    );
+    throw new HostError(endpoint.host, error.kind, `${hop} cannot be used: ${error.what}`, error.hint, error);
   });
   return await openThrough(connection, endpoint, signal).catch((error: Error) => {
     throw error instanceof NotYet ? error : notForwarded(endpoint, via, error);
@@ -91,16 +90,16 @@ export const nobodyThere = (error: Error & { reason?: unknown }) =>
 
 /** Words why a jump host opened no connection to where an endpoint listens: {@link NotYet}, or a HostError. */
 export function notForwarded(endpoint: Endpoint, via: Hop, error: Error & { reason?: unknown }): Error {
-  const { subject, address, port } = endpoint;
+  const { host, address, port } = endpoint;
   const said = error.message.replace("(SSH) Channel open failure: ", "");
-  const what = `its jump host ${via.subject.name} (${via.subject.target}) opened no connection to ${address} port ${port}: ${said}`;
+  const what = `its jump host ${via.host.name} (${via.host.target}) opened no connection to ${address} port ${port}: ${said}`;
   if (error.reason === PROHIBITED) {
     const hint = `allow it there: AllowTcpForwarding and PermitOpen in /etc/ssh/sshd_config, no-port-forwarding in authorized_keys`;
-    return new HostError(subject, "refused", what, hint, error);
+    return new HostError(host, "refused", what, hint, error);
   }
   if (/unknown host|not known|name resolution/i.test(said)) {
     const hint = `the name must be known on the jump host; correct ${fieldOf(endpoint, "address")}`;
-    return new HostError(subject, "unreachable", what, hint, error);
+    return new HostError(host, "unreachable", what, hint, error);
   }
   return new NotYet(what, { cause: error });
 }
@@ -167,7 +166,7 @@ function unresolved(endpoint: Endpoint, error: Error & { code?: string }): HostE
   if (error.code !== "ENOTFOUND") return undefined;
   const hint = `correct ${fieldOf(endpoint, "address")}, or look at your DNS (a tailnet name needs Tailscale to be up)`;
   return new HostError(
-    endpoint.subject,
+    endpoint.host,
     "unreachable",
     `the name ${endpoint.address} cannot be resolved`,
     hint,

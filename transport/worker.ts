@@ -1,23 +1,14 @@
+import { randomBytes } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import type { Command } from "./command.ts";
-import { HostError, lastLines, type Subject, shortened } from "./errors.ts";
-import { type Frame, FrameReader } from "./frames.ts";
-import type { RootShell } from "./login.ts";
-import { prologue, shellTextOf, wrapped } from "./script.ts";
-
-/** What came back from a command, as bytes. */
-export interface RawFinished {
-  readonly exitCode: number;
-  readonly stdout: Buffer;
-  readonly stderr: Buffer;
-}
+import type { Assignment, Conversation, Dialect, RawFinished } from "./dialect.ts";
+import { HostError, type HostErrorKind, type HostName, shortened, withLastLines } from "./errors.ts";
+import { FRAME_LIMIT, type Frame, FrameReader } from "./frames.ts";
+import { harmless } from "./harmless.ts";
 
 /** One command for a worker, and whom to tell. */
-export interface Request {
-  readonly command: Command;
-  readonly timeoutSeconds: number;
-  readonly stdin?: string | Uint8Array | undefined;
+export interface Request extends Assignment {
   readonly onLine?: ((line: string) => void) | undefined;
   resolve(finished: RawFinished): void;
   reject(error: HostError): void;
@@ -36,20 +27,27 @@ const SLOWEST_BYTES_PER_SECOND = 16_000;
 /** How long others' answers may keep a worker's from getting through. */
 const CROWDED_SECONDS = 120;
 
+/** How much longer than its limit an answer may keep coming; a large one gets the time of the slowest link beside it. */
+const ENDLESS_SECONDS = CROWDED_SECONDS;
+
 /** Seconds beyond a command's limit after which we give the connection up: the host would have ended it by then. */
 const GRACE_SECONDS = 10;
 
-/** A long-lived root shell on one SSH channel; runs the requests it is given one after another. */
+/** A long-lived shell on one SSH channel; runs the requests it is given one after another. */
 export class Worker {
-  readonly #subject: Subject;
+  readonly #host: HostName;
   readonly #channel: ClientChannel;
-  readonly #nonce: string;
+  /** Marks the ends of answers. It travels on stdin alone: who knew it could forge answers, and argument lists are public. */
+  readonly #nonce = randomBytes(16).toString("hex");
+  readonly #conversation: Conversation;
   readonly #outFrames: Frame[] = [];
   readonly #errFrames: Frame[] = [];
   #requests: Request[] = [];
   #over: () => void = () => undefined;
   #headSince = 0;
   #heardAt = 0;
+  /** Bytes that came since the present command was begun. */
+  #received = 0;
   #watchdog: NodeJS.Timeout | undefined;
   #closed = false;
   /** Called when a command outran even the local limit: the connection is of no use any more. */
@@ -58,16 +56,18 @@ export class Worker {
   readonly #traffic: Traffic;
   #bytesOut = 0;
 
+  /** @param channel a shell that has greeted and waits for text on its stdin */
   constructor(
-    subject: Subject,
-    { channel, nonce }: RootShell,
+    host: HostName,
+    channel: ClientChannel,
+    dialect: Dialect,
     traffic: Traffic,
     onHang: (error: HostError) => void,
   ) {
-    this.#subject = subject;
+    this.#host = host;
     this.#traffic = traffic;
     this.#channel = channel;
-    this.#nonce = nonce;
+    this.#conversation = dialect.converse(this.#nonce);
     this.#onHang = onHang;
     this.#listen(channel, this.#outFrames);
     this.#listen(channel.stderr, this.#errFrames);
@@ -75,7 +75,7 @@ export class Worker {
       this.#closed = true;
       this.#fail("the connection broke");
     });
-    channel.write(prologue(nonce));
+    channel.write(this.#conversation.first);
   }
 
   get idle(): boolean {
@@ -88,15 +88,15 @@ export class Worker {
 
   /** Sends all requests as one script. Each is answered as it ends; the promise resolves when the last one has. */
   async perform(requests: readonly Request[]): Promise<void> {
-    const text = requests.map((r) => wrapped(r.command, this.#nonce, r.timeoutSeconds, r.stdin)).join("");
+    const text = requests.map((request) => this.#conversation.request(request)).join("");
     await this.#start(requests, text);
   }
 
-  /** Runs text in the worker shell itself, not in a child under a time limit: for what must live as long as the shell. */
+  /** Runs a command in the worker shell itself, not in a child under a time limit: for what must live as long as the shell. */
   statement(command: Command, timeoutSeconds: number): Promise<RawFinished> {
     return new Promise((resolve, reject) => {
       const request = { command, timeoutSeconds, resolve, reject };
-      void this.#start([request], `{ ${shellTextOf(command)}\n}; e\n`);
+      void this.#start([request], this.#conversation.statement(command));
     });
   }
 
@@ -132,13 +132,23 @@ export class Worker {
 
   #listen(stream: Readable, frames: Frame[]): void {
     const reader = new FrameReader(this.#nonce);
-    const onFrame = (frame: Frame) => void frames.push(frame);
-    const onLine = (line: string) => this.#requests[frames.length]?.onLine?.(line);
+    // What nobody asked for is no answer.
+    const onFrame = (frame: Frame) => {
+      if (frames.length < this.#requests.length) frames.push(frame);
+    };
+    const onLine = (text: string) => {
+      const line = this.#conversation.line(text);
+      if (line !== undefined) this.#requests[frames.length]?.onLine?.(harmless(line));
+    };
     stream.on("data", (chunk: Buffer) => {
+      if (reader.overfull) return;
       this.#heardAt = performance.now();
       this.#traffic.heardAt = this.#heardAt;
+      this.#received += chunk.length;
       reader.push(chunk, onFrame, onLine);
-      this.#settle();
+      if (reader.overfull)
+        this.#giveUp("answer", `sent more than ${FRAME_LIMIT / 1024 / 1024} MiB in answer to`);
+      else this.#settle();
     });
   }
 
@@ -150,8 +160,9 @@ export class Worker {
       if (!out || !err || !request) return;
       const elapsed = performance.now() - this.#headSince;
       this.#count(0);
-      const finished = { exitCode: Number(out.trailer), stdout: out.payload, stderr: err.payload };
-      if (ranOut(finished.exitCode, elapsed, request)) request.reject(this.#timedOut(request, finished));
+      const raw = { exitCode: Number(out.trailer), stdout: out.payload, stderr: err.payload };
+      const finished = this.#conversation.answer(raw);
+      if (this.#ranOut(raw.exitCode, elapsed, request)) request.reject(this.#timedOut(request, finished));
       else request.resolve(finished);
       if (this.#requests.length > 0) this.#watch();
       else this.#finish();
@@ -162,6 +173,7 @@ export class Worker {
     if (this.#requests.length === 0) return;
     this.#headSince = performance.now();
     this.#heardAt = this.#headSince;
+    this.#received = 0;
     clearTimeout(this.#watchdog);
     // What was written, by us and by others on the same link, may still be on its way.
     const travel = this.#traffic.bytesOut / SLOWEST_BYTES_PER_SECOND;
@@ -172,7 +184,10 @@ export class Worker {
       const now = performance.now();
       const heardAt = now < crowded ? Math.max(this.#heardAt, this.#traffic.heardAt) : this.#heardAt;
       const quiet = (now - heardAt) / 1000;
-      if (quiet < GRACE_SECONDS) this.#watchdog = setTimeout(look, (GRACE_SECONDS - quiet) * 1000 + 10);
+      const longest = limit + ENDLESS_SECONDS + this.#received / SLOWEST_BYTES_PER_SECOND;
+      if (now - this.#headSince > longest * 1000)
+        this.#giveUp("timeout", "did not come to the end of its answer to");
+      else if (quiet < GRACE_SECONDS) this.#watchdog = setTimeout(look, (GRACE_SECONDS - quiet) * 1000 + 10);
       else this.#hang();
     };
     this.#watchdog = setTimeout(look, limit * 1000);
@@ -188,15 +203,36 @@ export class Worker {
     const [request] = this.#requests;
     if (!request) return;
     const what = `no answer ${request.timeoutSeconds + GRACE_SECONDS} s after: ${shortened(request.command)}`;
-    const error = new HostError(this.#subject, "timeout", `${what}; the connection is given up`);
+    const error = new HostError(this.#host, "timeout", `${what}; the connection is given up`);
     this.#fail(error.what, error);
     this.#onHang(error);
   }
 
+  /** The host talks on: the connection is of no use, while what waits behind may be asked again on another one. */
+  #giveUp(kind: HostErrorKind, doing: string): void {
+    const command = this.#requests[0]?.command;
+    const what = command ? `${doing}: ${shortened(command)}` : `${doing} nothing that was asked`;
+    const error = new HostError(this.#host, kind, `${what}; the connection is given up`);
+    this.#requests.shift()?.reject(error);
+    this.#fail("the connection was given up");
+    this.#onHang(error);
+  }
+
   #timedOut(request: Request, finished: RawFinished): HostError {
-    const said = lastLines(`${finished.stdout}\n${finished.stderr}`);
     const what = `${shortened(request.command)} was ended: it took longer than its limit of ${request.timeoutSeconds} s`;
-    return new HostError(this.#subject, "timeout", said === "" ? what : `${what}\n${said}`);
+    return new HostError(
+      this.#host,
+      "timeout",
+      withLastLines(what, `${finished.stdout}\n${finished.stderr}`),
+    );
+  }
+
+  /**
+   * A command may end of itself with the code of one that ran out of time; only time tells. The tolerance is for answers held
+   * up on the way.
+   */
+  #ranOut(exitCode: number, elapsed: number, { timeoutSeconds }: Request): boolean {
+    return this.#conversation.mayBeLimit(exitCode) && elapsed >= timeoutSeconds * 900 - 500;
   }
 
   #finish(): void {
@@ -213,7 +249,7 @@ export class Worker {
         i === 0
           ? `while running: ${shortened(request.command)}`
           : `before it ran: ${shortened(request.command)}`;
-      request.reject(error ?? new HostError(this.#subject, "lost", `${why} ${doing}`, LOST_HINT));
+      request.reject(error ?? new HostError(this.#host, "lost", `${why} ${doing}`, LOST_HINT));
     }
     this.#finish();
   }
@@ -221,11 +257,3 @@ export class Worker {
 
 const LOST_HINT =
   "it may have rebooted, or the network broke: look at it (uptime), then run it again, which goes on where this ended";
-
-/**
- * 124 and 137 are what `timeout` returns, but a command may end so itself; only time tells. The tolerance is for answers
- * held up on the way.
- */
-function ranOut(exitCode: number, elapsed: number, { timeoutSeconds }: Request): boolean {
-  return (exitCode === 124 || exitCode === 137) && elapsed >= timeoutSeconds * 900 - 500;
-}

@@ -34,11 +34,11 @@ export interface RunStep {
 }
 
 /** Puts a file in place atomically. */
-export interface WriteStep extends FileAttributes {
+export type WriteStep = FileAttributes & {
   readonly kind: "write";
   readonly path: string;
   readonly content: string;
-}
+};
 
 /** Removes a file or an empty directory; absence is fine, a directory with foreign content stays. */
 export interface DeleteStep {
@@ -145,7 +145,7 @@ export function shown(step: Step): string {
     case "run":
       return step.title ?? shownCommand(step.command);
     case "write":
-      return `write ${step.path} (${step.mode} ${step.owner}, ${Buffer.byteLength(step.content)} bytes)`;
+      return `write ${step.path} (${"mode" in step ? `${step.mode} ${step.owner}` : step.access}, ${Buffer.byteLength(step.content)} bytes)`;
     case "delete":
       return `delete ${step.path}`;
     case "wait":

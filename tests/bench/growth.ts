@@ -32,7 +32,7 @@ const ways: Readonly<Record<string, Record<string, string>>> = {
 };
 
 /** What a simulated host has to itself; systemd, dpkg and the rest belong to the one machine on which all of them are. */
-const own = ["/etc/bench", "/run/lock", "/var/lib/gpu-hosts"];
+const own = ["/etc/bench", "/run/gpu-hosts", "/var/lib/gpu-hosts"];
 
 const sshd = `[Service]
 ExecStart=/usr/sbin/sshd -D -e -p %i -o PidFile=none -o UsePAM=no

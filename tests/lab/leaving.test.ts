@@ -126,7 +126,16 @@ describeLab("leaving and coming back", () => {
     const untouched =
       "stat -c '%i %Y' /etc/sysusers.d/gpu-hosts.conf /usr/bin/jq /etc/gpu-hosts/firewall.nft";
     const before = await alpha.exec(untouched);
-    await configure({ alpha: entry({ retire: true }), rack: entry() });
+    // The old entry has what `host add` wrote into it; the new one was written by hand.
+    const facts = {
+      release: "Debian GNU/Linux 12 (bookworm)",
+      architecture: "x86_64",
+      cpuCores: 2,
+      memoryGiB: 4,
+      diskGiB: 30,
+      gpus: [],
+    };
+    await configure({ alpha: entry({ ...facts, retire: true }), rack: entry() });
     ok(await workspace.script("up", stack, "--yes"));
     expect(await resources()).toEqual(parts("rack"));
     expect(await owners()).toEqual(owned("rack"));

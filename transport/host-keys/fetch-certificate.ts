@@ -72,7 +72,7 @@ export async function fetchCertificate(
 }
 
 /** Throws where it was not the server's doing that no certificate came. */
-function reasonIn({ failure, stderr }: Answer): void {
+function reasonIn({ failure, stderr }: KeyscanOutput): void {
   if (failure?.killed) throw new NotYet(`no answer to ssh-keyscan within ${FETCH_SECONDS} s`);
   if (failure?.code === "ENOENT") throw new CannotFetch("cannot be fetched: there is no ssh-keyscan here");
   if (/usage: ssh-keyscan/.test(stderr))
@@ -114,13 +114,13 @@ function relayTo(far: Duplex): Server {
   return server.listen(0, "127.0.0.1");
 }
 
-interface Answer {
+interface KeyscanOutput {
   readonly failure: ExecFileException | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-function keyscan(args: readonly string[], signal: AbortSignal): Promise<Answer> {
+function keyscan(args: readonly string[], signal: AbortSignal): Promise<KeyscanOutput> {
   const limits = { timeout: FETCH_SECONDS * 1000, killSignal: "SIGKILL", signal } as const;
   return new Promise((resolve) => {
     const child = execFile("ssh-keyscan", args, { ...limits, windowsHide: true }, (failure, stdout, stderr) =>

@@ -13,7 +13,7 @@ export function keyError(
   known: readonly KnownKey[],
   unvouched?: Unvouched,
 ): HostError {
-  const { subject, listed } = endpoint;
+  const { host, listed } = endpoint;
   const { fingerprint } = verdict;
   const place = `the SSH host key of ${endpoint.address} port ${endpoint.port}`;
   const compare = "on the host itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub";
@@ -25,7 +25,7 @@ export function keyError(
         ...unvouched.faults.map((fault) => `  ${fault}`),
       ]
     : [];
-  const refused = (what: string, hint: string) => new HostError(subject, "key", `${place} ${what}`, hint);
+  const refused = (what: string, hint: string) => new HostError(host, "key", `${place} ${what}`, hint);
   switch (verdict.state) {
     case "unknown": {
       const settle = listed

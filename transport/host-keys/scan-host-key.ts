@@ -1,7 +1,8 @@
 import type { Duplex } from "node:stream";
 import ssh2 from "ssh2";
 import type { Endpoint } from "../endpoint.ts";
-import { HostError, type Subject } from "../errors.ts";
+import { HostError, type HostName } from "../errors.ts";
+import { harmless } from "../harmless.ts";
 import { fingerprintOf, type HostKeyAlgorithm, keyAlgorithms, OTHER_ALGORITHMS } from "./host-key.ts";
 
 /** The public key by which a server proves who it is. */
@@ -23,7 +24,7 @@ export interface Scanned {
 
 interface Wish {
   /** The last machine on the way, for error texts. */
-  readonly through?: Subject | undefined;
+  readonly through?: HostName | undefined;
   /** Fingerprint that is looked for among the server's keys of other types as well, when it shows another one. */
   readonly wanted?: string | undefined;
 }
@@ -44,10 +45,10 @@ export async function scanHostKey(
 ): Promise<Scanned> {
   const scanned = async (algorithms: HostKeyAlgorithm[]) => {
     const stream = await open().catch((error: Error) => {
-      throw explained(endpoint, through, error);
+      throw scanError(endpoint, through, error);
     });
     const seen = await scan(stream, algorithms).catch((error: Error) => {
-      throw explained(endpoint, through, error);
+      throw scanError(endpoint, through, error);
     });
     return { endpoint, ...seen };
   };
@@ -102,7 +103,7 @@ function softwareOn(stream: Duplex): () => string {
     if (greeting.length > MAX_GREETING || /^SSH-.*\n/m.test(greeting)) stream.off("data", read);
   };
   stream.on("data", read);
-  return () => /^SSH-[\d.]+-([^\r\n]*)/m.exec(greeting)?.[1] ?? "";
+  return () => harmless(/^SSH-[\d.]+-([^\r\n]*)/m.exec(greeting)?.[1] ?? "");
 }
 
 function keyOf(key: Buffer): ServerKey {
@@ -111,12 +112,12 @@ function keyOf(key: Buffer): ServerKey {
   return { type, fingerprint: fingerprintOf(key), blob: key.toString("base64") };
 }
 
-function explained(endpoint: Endpoint, through: Subject | undefined, error: Error): HostError {
+function scanError(endpoint: Endpoint, through: HostName | undefined, error: Error): HostError {
   const { address, port, user } = endpoint;
-  const subject = { name: address, target: `port ${port}` };
+  const host = { name: address, target: `port ${port}` };
   if (codeOf(error.cause) === "ENOTFOUND" || codeOf(error.cause) === "EAI_AGAIN")
     return new HostError(
-      subject,
+      host,
       "unreachable",
       "the name cannot be resolved",
       "correct the address, or look at your DNS (a tailnet name needs Tailscale to be up)",
@@ -128,7 +129,7 @@ function explained(endpoint: Endpoint, through: Subject | undefined, error: Erro
   const jump = through === undefined ? "" : `-J ${through.target} `;
   const attempt = direct ? `ssh-keyscan -p ${port} ${address}` : `ssh ${jump}-p ${port} ${user}@${address}`;
   const hint = `is it on, and does an SSH server listen there? try: ${attempt}`;
-  return new HostError(subject, "unreachable", `no SSH host key: ${error.message}`, hint, error);
+  return new HostError(host, "unreachable", `no SSH host key: ${error.message}`, hint, error);
 }
 
 const codeOf = (error: unknown) => (error as { code?: string } | undefined)?.code;

@@ -49,6 +49,6 @@ export async function vouchedKey(
       return { faults: [...faults, `its certificate ${error.message}`], cure };
     }
   }
-  const cure = `have the authority sign its key: ssh-keygen -s CA_KEY -I ${endpoint.subject.name} -h -n ${expected.name} ssh_host_ed25519_key.pub; name the result as HostCertificate in its sshd_config`;
+  const cure = `have the authority sign its key: ssh-keygen -s CA_KEY -I ${endpoint.host.name} -h -n ${expected.name} ssh_host_ed25519_key.pub; name the result as HostCertificate in its sshd_config`;
   return { faults: faults.length > 0 ? faults : ["it shows no certificate"], cure };
 }

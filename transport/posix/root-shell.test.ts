@@ -5,8 +5,12 @@ import { join } from "node:path";
 import { Duplex } from "node:stream";
 import type { ClientChannel } from "ssh2";
 import { afterAll, expect, test } from "vitest";
-import { HostError } from "./errors.ts";
-import { type Login, openRootShell } from "./login.ts";
+import { type ShellCommand, sh } from "../command.ts";
+import type { RawFinished } from "../dialect.ts";
+import { HostError } from "../errors.ts";
+import { Worker } from "../worker.ts";
+import { posixShell } from "./dialect.ts";
+import { rootOpener } from "./root-shell.ts";
 
 // A stand-in for sudo, so that the test needs no second user on this machine. Its texts, its exit codes and the way it
 // reads the password (byte by byte, so that nothing behind it is lost) are those of sudo 1.9.13p3 on Debian 12.
@@ -68,10 +72,10 @@ function execWith(allows?: Parameters<typeof sudo>[0]) {
   };
 }
 
-const subject = { name: "gpu1", target: "ops@10.0.0.11" };
+const host = { name: "gpu1", target: "ops@10.0.0.11" };
 
 async function answer(allows: Parameters<typeof sudo>[0], sudoPassword?: string): Promise<string> {
-  const { channel } = await openRootShell({ subject, user: "ops", sudoPassword }, execWith(allows));
+  const channel = await rootOpener({ host, user: "ops", sudoPassword }).open(execWith(allows));
   const said = new Promise<string>((resolve) =>
     channel.once("data", (chunk: Buffer) => resolve(String(chunk))),
   );
@@ -80,7 +84,7 @@ async function answer(allows: Parameters<typeof sudo>[0], sudoPassword?: string)
 }
 
 async function refusal(allows?: Parameters<typeof sudo>[0], sudoPassword?: string): Promise<HostError> {
-  const opened = openRootShell({ subject, user: "ops", sudoPassword }, execWith(allows));
+  const opened = rootOpener({ host, user: "ops", sudoPassword }).open(execWith(allows));
   const error = await opened.catch((reason: unknown) => reason);
   if (!(error instanceof HostError)) throw new Error("it gave a shell");
   return error;
@@ -102,7 +106,10 @@ test("sudo that asks for a password nobody set names the credential", async () =
   const error = await refusal("with password");
   expect(error.kind).toBe("refused");
   expect(error.message).toContain("sudo asks ops for a password\n  sudo: a password is required");
-  expect(error.hint).toContain("credentials.gpu1.sudoPassword");
+  expect(error).toMatchObject({
+    hint: expect.stringContaining("credentials.gpu1.sudoPassword"),
+    missing: "sudoPassword",
+  });
 });
 
 test("a wrong password is tried once, named, and not shown", async () => {
@@ -112,17 +119,43 @@ test("a wrong password is tried once, named, and not shown", async () => {
 });
 
 test("sudo that wants a terminal gets one, for each further shell at once", async () => {
-  const login: Login = { subject, user: "ops" };
+  const opener = rootOpener({ host, user: "ops" });
   const exec = execWith("on a terminal");
   const commands: string[] = [];
   for (const _ of [1, 2]) {
-    const { channel } = await openRootShell(login, (command) => {
+    const channel = await opener.open((command) => {
       commands.push(command);
       return exec(command);
     });
     channel.write("exit\n");
   }
   expect(commands.map((command) => command.includes("script -qec"))).toEqual([false, true, true]);
+});
+
+test("who read the login's nonce in an argument list cannot forge the end of a command", async () => {
+  const commands: string[] = [];
+  const exec = execWith("all");
+  const channel = await rootOpener({ host, user: "ops" }).open((command) => {
+    commands.push(command);
+    return exec(command);
+  });
+  const traffic = { bytesOut: 0, heardAt: 0 };
+  const worker = new Worker(host, channel, posixShell, traffic, () => undefined);
+  const nonce =
+    /echo (\w+)""(\w+);/
+      .exec(commands[0] ?? "")
+      ?.slice(1)
+      .join("") ?? "";
+  expect(nonce).toHaveLength(32);
+  const run = (command: ShellCommand) =>
+    new Promise<RawFinished>((resolve, reject) => {
+      void worker.perform([{ command, timeoutSeconds: 10, resolve, reject }]);
+    });
+  // What root prints of an attacker's text.
+  const forged = await run(sh`echo ${`${nonce} 0`}; echo ${nonce} >&2; exit 7`);
+  expect(forged).toMatchObject({ exitCode: 7, stdout: Buffer.from(`${nonce} 0\n`) });
+  expect((await run(sh`echo mine`)).stdout.toString()).toBe("mine\n");
+  worker.close();
 });
 
 test("an expired password is told as that", async () => {

@@ -1,5 +1,5 @@
-import { sh } from "./command.ts";
-import type { Fact } from "./host.ts";
+import { sh } from "../command.ts";
+import type { Fact } from "../host.ts";
 
 /**
  * Tells one boot of a machine from the next: the kernel's boot id and the start time of PID 1. The second matters for
@@ -20,3 +20,7 @@ export const bootIdentity: Fact<string> = {
     return `${bootId} ${startTime}`;
   },
 };
+
+export const reboot = sh`systemctl reboot`;
+
+export const rebootHint = "look at its console; a job may hold up the shutdown: systemctl list-jobs";
