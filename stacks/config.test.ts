@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { llamacpp } from "#components/llamacpp/config.ts";
 import { ConfigurationError, parseConfiguration } from "./config.ts";
 
 const sha = "a".repeat(64);
@@ -7,17 +8,11 @@ const linux = (address: string) => ({ platform: "linux", address });
 const hosts = { rack1: linux("10.0.0.11"), rack2: linux("10.0.0.12") };
 const model = { repo: "tiny/tiny-GGUF", revision, files: { "tiny.gguf": sha } };
 const big = { engine: "llamacpp", leader: "rack1", workers: ["rack2"], model, apiKey: "only-for-tests-0123" };
-const nothing = {
-  credentials: undefined,
-  refreshBeforeUpdate: undefined,
-  mirrors: undefined,
-  base: undefined,
-};
 
 /** The lines of the one error that a configuration is refused with. */
 function refused(raw: { [key: string]: unknown }): string[] {
   try {
-    parseConfiguration({ ...nothing, hosts, services: {}, ...raw });
+    parseConfiguration({ hosts, services: {}, ...raw }, { engines: { llamacpp } });
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     return error.message
@@ -30,7 +25,7 @@ function refused(raw: { [key: string]: unknown }): string[] {
 const service = (changes: object) => refused({ services: { big: { ...big, ...changes } } });
 
 test("defaults are filled in", () => {
-  const { services, mirrors, base } = parseConfiguration({ ...nothing, hosts, services: { big } });
+  const { services, mirrors, base } = parseConfiguration({ hosts, services: { big } });
   expect(services.big).toMatchObject({
     port: 8080,
     rpcPort: 50052,
@@ -379,7 +374,7 @@ test("the machines of a group need IPv4 addresses", () => {
 });
 
 test("a key of ours that is misspelt or in the wrong namespace is refused, others' keys are not", () => {
-  const raw = { ...nothing, hosts, services: { big } };
+  const raw = { hosts, services: { big } };
   const keys = ["gpuhost:hosts", "gpu-hosts:servces", "gpuhost:services", "aws:region", "gpu-hosts:base"];
   expect(() => parseConfiguration(raw, { keys })).toThrow(
     "gpu-hosts:servces: is not a known key; did you mean gpu-hosts:services?\n" +

@@ -29,7 +29,7 @@ export interface PartNeed extends Need {
 export async function needsOf(
   what: string,
   version: string,
-  raw: Partial<RawConfiguration>,
+  raw: RawConfiguration,
   exists: Asked["exists"],
   engines: Engines = allEngines,
   vendors: Vendors = vendorsOf(engines),

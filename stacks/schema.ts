@@ -121,8 +121,8 @@ export const configurationSchema = (engines: Engines) =>
 /** The configuration of a stack, as the program works with it. */
 export type Configuration = Readonly<z.output<ReturnType<typeof configurationSchema>>>;
 
-/** The configuration as it stands in the stack file, secrets decrypted; an absent key is `undefined`. */
-export type RawConfiguration = { readonly [key in keyof Configuration]: unknown };
+/** The configuration as it stands in the stack file, secrets decrypted; a key may be absent. */
+export type RawConfiguration = { readonly [key in keyof Configuration]?: unknown };
 
 /** Keys of the stack file, and the namespace in which each stands: the provider reads the inventory as well. */
 export const namespaces: Readonly<Record<keyof Configuration, string>> = {

@@ -22,7 +22,6 @@ const schema = z
     if (mode === "exact" && batch !== undefined)
       context.addIssue({ code: "custom", path: ["batch"], message: "is only for `mode: fast`" });
   });
-export type ToyService = z.output<typeof schema>;
 
 const part = z.looseObject({ version: z.string(), wheel: z.string().optional() });
 
