@@ -347,6 +347,22 @@ test("all problems come at once, also across hosts of a service that is wrong in
   ]);
 });
 
+test("a key that is wrong counts for nothing else, not as its default either", () => {
+  const alone = { ...big, workers: [] };
+  const wrong = { ...alone, port: "x", listen: "wan", apiKey: undefined, memberPort: 0 };
+  expect(refused({ services: { wrong, small: alone } })).toEqual([
+    "services.wrong.port: must be a number, is a text; write it without quotes",
+    'services.wrong.listen: must be one of "lan", "local", is "wan"',
+    "services.wrong.memberPort: must be at least 1, is 0",
+  ]);
+});
+
+test("a service may be called as something that every object of JavaScript has", () => {
+  expect(refused({ services: { constructor: { ...big, port: 22 } } })).toEqual([
+    "services.constructor.port: port 22 on rack1 is taken by SSH (hosts.rack1.port); choose another",
+  ]);
+});
+
 test("services on one host that clash in port or version are refused", () => {
   const build = { packages: { "llama.cpp": "1:0.7.0" } };
   const services = { big, small: { ...big, leader: "rack1", workers: [], build } };

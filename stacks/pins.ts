@@ -6,7 +6,10 @@ import { mirrorsSchema, type RawConfiguration } from "./schema.ts";
 
 type Vendors = Readonly<Record<string, Vendor>>;
 
-/** Every vendor whose files `npm run pin` pins: those of the engines. One of something else is a further line here. */
+/**
+ * Every vendor whose files `npm run pin` pins: those of the engines. One of something else is a further line
+ * here.
+ */
 const vendorsOf = (engines: Engines): Vendors =>
   Object.assign({}, ...Object.values(engines).map(({ vendors }) => vendors));
 
