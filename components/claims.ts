@@ -17,7 +17,10 @@ export type Source = string | { readonly address: string };
 /** Whom a port is open to: everyone who reaches the machine, only the machine itself, or only some. */
 type Audience =
   | { readonly from: "itself" | readonly Source[] }
-  /** Why it is safe to let everyone in: a key is asked for, the protocol has one, or the operator said that it is meant. */
+  /**
+   * Why it is safe to let everyone in: a key is asked for, the protocol has one, or the operator said that it
+   * is meant.
+   */
   | { readonly from: "everyone"; readonly safe: "api key" | "encrypted" | "meant" }
   /** It is not: which key of the configuration is missing, and what can be done. */
   | { readonly from: "everyone"; readonly missing: { readonly path: Key; readonly cure: string } };
@@ -44,7 +47,9 @@ export interface PackageClaim {
   readonly path: Key;
 }
 
-/** What something takes up on the machines, known from the configuration alone, before anything is declared. */
+/**
+ * What something takes up on the machines, known from the configuration alone, before anything is declared.
+ */
 export interface Placement {
   /** Platforms on which its parts can run. */
   readonly platforms: readonly string[];
@@ -54,13 +59,17 @@ export interface Placement {
 }
 
 /**
- * What stands at one place of the configuration takes up this. The rules across hosts and the firewalls know claims alone,
- * whatever stands behind one: a service, the openings of the base, a gateway, an exporter, a tailnet.
+ * What stands at one place of the configuration takes up this. The rules across hosts and the firewalls know
+ * claims alone, whatever stands behind one: a service, the openings of the base, a gateway, an exporter, a
+ * tailnet.
  */
 export interface Claim {
   /** Where it stands: `["services", "big"]`. Paths of its parts are below this one. */
   readonly path: Key;
-  /** Its name for operators, in errors and beside the rules of a firewall; none: its parts speak for themselves. */
+  /**
+   * Its name for operators, in errors and beside the rules of a firewall; none: its parts speak for
+   * themselves.
+   */
   readonly name?: string;
   readonly placement: Placement;
 }

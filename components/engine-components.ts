@@ -7,5 +7,8 @@ export type ComponentsOf<E extends Engines> = {
   readonly [name in keyof E]: EngineComponent<ArgsOf<E[name]>>;
 };
 
-/** Every engine's component. Apart from engines.ts, since scripts read configurations and must not load Pulumi's SDK. */
+/**
+ * Every engine's component. Apart from engines.ts, since scripts read configurations and must not load
+ * Pulumi's SDK.
+ */
 export const components: ComponentsOf<typeof engines> = { llamacpp: Llamacpp };

@@ -4,5 +4,8 @@ import type { Engine } from "./serving/engine.ts";
 /** Engines by the name that a service gives as `engine`. */
 export type Engines = Readonly<Record<string, Engine>>;
 
-/** Every engine that a service may name, as the configuration sees it. Its component stands in engine-components.ts. */
+/**
+ * Every engine that a service may name, as the configuration sees it. Its component stands in
+ * engine-components.ts.
+ */
 export const engines = { llamacpp } satisfies Engines;

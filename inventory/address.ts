@@ -19,8 +19,8 @@ function masked(numbers: readonly number[], size: number, length: number): numbe
 }
 
 /**
- * The one way nftables and ufw print an address or network: no host bits, no /32 or /128, IPv6 compressed and in lower case.
- * `undefined` if it is neither.
+ * The one way nftables and ufw print an address or network: no host bits, no /32 or /128, IPv6 compressed and
+ * in lower case. `undefined` if it is neither.
  */
 export function canonicalAddress(text: string): string | undefined {
   const [address = "", prefix, ...more] = text.split("/");

@@ -71,7 +71,8 @@ const linuxEntry = z.strictObject({
 
 /**
  * One machine of the inventory (`gpuhost:hosts.<name>`). With a second platform this becomes
- * `z.discriminatedUnion("platform", [linuxEntry, …])`, each platform with the keys by which its machines are reached.
+ * `z.discriminatedUnion("platform", [linuxEntry, …])`, each platform with the keys by which its machines are
+ * reached.
  */
 export const hostEntry = linuxEntry;
 export type HostEntry = z.output<typeof hostEntry>;
@@ -102,8 +103,8 @@ export interface Inventory {
 }
 
 /**
- * The inventory out of a stack's configuration, each key as it stands there; `undefined` is none. Throws one error with a
- * line for each problem, in the words that every command and the provider use.
+ * The inventory out of a stack's configuration, each key as it stands there; `undefined` is none. Throws one
+ * error with a line for each problem, in the words that every command and the provider use.
  */
 export function readInventory(raw: { readonly hosts?: unknown; readonly credentials?: unknown }): Inventory {
   const machines = parseValue(hosts, raw.hosts ?? {}, ["hosts"]);

@@ -32,7 +32,10 @@ interface Jumping {
 }
 type Hosts = Readonly<Record<string, Jumping>>;
 
-/** The machines that a host is reached through, first to last; `undefined` where its entry leaves that to the ssh config. */
+/**
+ * The machines that a host is reached through, first to last; `undefined` where its entry leaves that to the
+ * ssh config.
+ */
 export function jumpsOf({ jump }: Pick<Jumping, "jump">): readonly string[] | undefined {
   return typeof jump === "string" ? [jump] : jump;
 }

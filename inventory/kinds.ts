@@ -2,8 +2,8 @@ import { isIPv6 } from "node:net";
 import { z } from "zod";
 import { canonicalAddress } from "./address.ts";
 
-// Kinds of values that several schemas share. A stack file and the resource that a value ends up in judge it by the same
-// words, so what passes here is not refused on the way to a host.
+// Kinds of values that several schemas share. A stack file and the resource that a value ends up in judge it
+// by the same words, so what passes here is not refused on the way to a host.
 
 /** TCP or UDP port. */
 export const port = z.int().min(1).max(65535);
@@ -29,7 +29,9 @@ export const packageName = z
     "must be a package name as apt writes it, without version and architecture",
   );
 
-/** Version of a package. One pattern and no union: a union's error would say neither what is wrong nor where. */
+/**
+ * Version of a package. One pattern and no union: a union's error would say neither what is wrong nor where.
+ */
 export const packageVersion = z
   .string()
   .regex(
@@ -37,7 +39,9 @@ export const packageVersion = z
     "must be `any` or a whole version as `apt-cache madison` lists it, such as 7.88.1-10+deb12u5",
   );
 
-/** A file below a folder. Each part of the path is visible: neither `..` nor a name that begins with a dot. */
+/**
+ * A file below a folder. Each part of the path is visible: neither `..` nor a name that begins with a dot.
+ */
 export const relativeFile = z
   .string()
   .regex(
@@ -52,7 +56,10 @@ function sourceProblem(address: string): string | undefined {
   return right === address ? undefined : `is not as the firewall writes it: ${right}`;
 }
 
-/** Who may connect to a port: `any`, or addresses and networks as a firewall prints them; none: the machine itself. */
+/**
+ * Who may connect to a port: `any`, or addresses and networks as a firewall prints them; none: the machine
+ * itself.
+ */
 export const sources = z.union([z.literal("any"), z.array(z.string())]).superRefine((from, context) => {
   if (from === "any") return;
   for (const [i, address] of from.entries()) {

@@ -15,8 +15,8 @@ const gpu = z.strictObject({
 });
 
 /**
- * What a machine has: facts that `host add` and `host refresh` read and write, and that an operator may write by hand. They
- * change nothing on the machine.
+ * What a machine has: facts that `host add` and `host refresh` read and write, and that an operator may write
+ * by hand. They change nothing on the machine.
  */
 export const machineFacts = z.strictObject({
   release: z.string().min(1).optional().describe("Operating system, as its /etc/os-release names it."),

@@ -11,7 +11,10 @@ export interface Problem {
 type Issue = z.core.$ZodIssue;
 type RawIssue = z.core.$ZodRawIssue;
 
-/** A place in a configuration, as operators and Pulumi write it: `services.big.workers[1]`, `files["/etc/x"].mode`. */
+/**
+ * A place in a configuration, as operators and Pulumi write it: `services.big.workers[1]`,
+ * `files["/etc/x"].mode`.
+ */
 export function pathText(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === "number") return `${text}[${part}]`;
@@ -158,7 +161,10 @@ function wrongKindText({ inst, discriminator, input }: RawIssue): string {
   return wrongValueText(values, (input as Record<string, unknown>)[key]);
 }
 
-/** What a branch of a union takes, where the value is of another kind; `undefined`: of its kind, and wrong in itself. */
+/**
+ * What a branch of a union takes, where the value is of another kind; `undefined`: of its kind, and wrong in
+ * itself.
+ */
 function wantedKind([first, ...more]: readonly Issue[]): string | undefined {
   if (first === undefined || more.length > 0 || first.path.length > 0) return undefined;
   if (first.code === "invalid_type") return typeText(first.expected);

@@ -9,7 +9,10 @@ export interface Announced {
 }
 type Services = Readonly<Record<string, Announced>>;
 
-/** A line for each service on several machines that changes its generation, and so answers nothing for a while. */
+/**
+ * A line for each service on several machines that changes its generation, and so answers nothing for a
+ * while.
+ */
 export function outages(before: Services, after: Services): string[] {
   return Object.entries(after).flatMap(([name, { generation, units }]) => {
     const old = before[name]?.generation;
@@ -30,7 +33,10 @@ async function lastOutputs(): Promise<{ readonly services?: Services }> {
   return outputs;
 }
 
-/** Says in Pulumi's output which services this run takes away for a while. Not to know that is no reason to fail. */
+/**
+ * Says in Pulumi's output which services this run takes away for a while. Not to know that is no reason to
+ * fail.
+ */
 export async function announceOutages(after: Services): Promise<void> {
   const before = await lastOutputs().catch(() => ({ services: undefined }));
   for (const line of outages(before.services ?? {}, after)) await pulumi.log.info(line);

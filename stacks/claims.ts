@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import type { Claim, Exposure } from "#components/claims.ts";
 import { engines as allEngines, type Engines } from "#components/engines.ts";
 import type { Service } from "#components/serving/engine.ts";
@@ -42,19 +41,4 @@ function openingsClaim({ openings }: Pick<Base, "openings">): Claim {
     path: ["base", "openings"],
     placement: { platforms: [], seats: [], exposures, packages: [] },
   };
-}
-
-/**
- * The keys of a wrong service that are right, each judged alone, so that its hosts and ports are checked in the same run.
- * Absent ones get their defaults. Asked of the keys one by one, since the whole may have rules that hold only for the whole.
- */
-export function rightKeys(schema: z.ZodObject, raw: object): Partial<Service> {
-  const given = raw as Readonly<Record<string, unknown>>;
-  return Object.fromEntries(
-    Object.entries(schema.shape).flatMap(([key, part]) => {
-      const kept = [given[key], undefined].map((value) => (part as z.ZodType).safeParse(value));
-      const right = kept.find(({ success }) => success);
-      return right?.data === undefined ? [] : [[key, right.data]];
-    }),
-  );
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { llamacpp } from "#components/llamacpp/config.ts";
 import { ConfigurationError, parseConfiguration } from "./config.ts";
 
 const sha = "a".repeat(64);
@@ -7,17 +8,11 @@ const linux = (address: string) => ({ platform: "linux", address });
 const hosts = { rack1: linux("10.0.0.11"), rack2: linux("10.0.0.12") };
 const model = { repo: "tiny/tiny-GGUF", revision, files: { "tiny.gguf": sha } };
 const big = { engine: "llamacpp", leader: "rack1", workers: ["rack2"], model, apiKey: "only-for-tests-0123" };
-const nothing = {
-  credentials: undefined,
-  refreshBeforeUpdate: undefined,
-  mirrors: undefined,
-  base: undefined,
-};
 
 /** The lines of the one error that a configuration is refused with. */
 function refused(raw: { [key: string]: unknown }): string[] {
   try {
-    parseConfiguration({ ...nothing, hosts, services: {}, ...raw });
+    parseConfiguration({ hosts, services: {}, ...raw }, { engines: { llamacpp } });
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     return error.message
@@ -30,7 +25,7 @@ function refused(raw: { [key: string]: unknown }): string[] {
 const service = (changes: object) => refused({ services: { big: { ...big, ...changes } } });
 
 test("defaults are filled in", () => {
-  const { services, mirrors, base } = parseConfiguration({ ...nothing, hosts, services: { big } });
+  const { services, mirrors, base } = parseConfiguration({ hosts, services: { big } });
   expect(services.big).toMatchObject({
     port: 8080,
     rpcPort: 50052,
@@ -352,6 +347,22 @@ test("all problems come at once, also across hosts of a service that is wrong in
   ]);
 });
 
+test("a key that is wrong counts for nothing else, not as its default either", () => {
+  const alone = { ...big, workers: [] };
+  const wrong = { ...alone, port: "x", listen: "wan", apiKey: undefined, memberPort: 0 };
+  expect(refused({ services: { wrong, small: alone } })).toEqual([
+    "services.wrong.port: must be a number, is a text; write it without quotes",
+    'services.wrong.listen: must be one of "lan", "local", is "wan"',
+    "services.wrong.memberPort: must be at least 1, is 0",
+  ]);
+});
+
+test("a service may be called as something that every object of JavaScript has", () => {
+  expect(refused({ services: { constructor: { ...big, port: 22 } } })).toEqual([
+    "services.constructor.port: port 22 on rack1 is taken by SSH (hosts.rack1.port); choose another",
+  ]);
+});
+
 test("services on one host that clash in port or version are refused", () => {
   const build = { packages: { "llama.cpp": "1:0.7.0" } };
   const services = { big, small: { ...big, leader: "rack1", workers: [], build } };
@@ -379,7 +390,7 @@ test("the machines of a group need IPv4 addresses", () => {
 });
 
 test("a key of ours that is misspelt or in the wrong namespace is refused, others' keys are not", () => {
-  const raw = { ...nothing, hosts, services: { big } };
+  const raw = { hosts, services: { big } };
   const keys = ["gpuhost:hosts", "gpu-hosts:servces", "gpuhost:services", "aws:region", "gpu-hosts:base"];
   expect(() => parseConfiguration(raw, { keys })).toThrow(
     "gpu-hosts:servces: is not a known key; did you mean gpu-hosts:services?\n" +

@@ -4,7 +4,7 @@ import type { Service } from "#components/serving/engine.ts";
 import { credentials, type HostEntry, hostEntry } from "#inventory/inventory.ts";
 import { hostName } from "#inventory/kinds.ts";
 import { type Problem, parseValue, pathText, problemLines, suggestion } from "#inventory/problems.ts";
-import { claimsOf, engineOf, rightKeys } from "./claims.ts";
+import { claimsOf, engineOf } from "./claims.ts";
 import {
   baseSchema,
   type Configuration,
@@ -23,8 +23,9 @@ export class ConfigurationError extends Error {
 }
 
 /**
- * Keys of ours in the stack file, `<namespace>:<key>`, that mean nothing: a misspelt `services` would be no services at all,
- * and the next `up` would take down what runs. Keys of other namespaces are none of our business.
+ * Keys of ours in the stack file, `<namespace>:<key>`, that mean nothing: a misspelt `services` would be no
+ * services at all, and the next `up` would take down what runs. Keys of other namespaces are none of our
+ * business.
  */
 function unknownKeyProblems(keys: readonly string[]): Problem[] {
   const known = Object.entries(namespaces).map(([key, namespace]) => `${namespace}:${key}`);
@@ -34,7 +35,10 @@ function unknownKeyProblems(keys: readonly string[]): Problem[] {
     .map((key) => ({ path: [key], text: `is not a known key${suggestion(key, known)}` }));
 }
 
-/** What only its engine can judge of a service: asked of services that are right in themselves, on hosts that are. */
+/**
+ * What only its engine can judge of a service: asked of services that are right in themselves, on hosts that
+ * are.
+ */
 function engineProblems(
   services: Readonly<Record<string, Service>>,
   { engines, stack, machines }: { engines: Engines; stack: string; machines: Record<string, HostEntry> },
@@ -53,7 +57,10 @@ interface Checked<T> {
   readonly problems: Problem[];
 }
 
-/** Parses the entries of a map one by one, so that a wrong one does not hide the others from the rules across hosts. */
+/**
+ * Parses the entries of a map one by one, so that a wrong one does not hide the others from the rules across
+ * hosts.
+ */
 function parseEntries<S extends z.ZodType>(
   key: string,
   raw: unknown,
@@ -113,6 +120,20 @@ function baseProblems(
   ];
 }
 
+/**
+ * The keys of a wrong service that are right, so that its hosts and ports are checked in the same run. Each is
+ * judged alone, since a schema with a rule over the whole has no partial form. Absent ones get their defaults.
+ */
+function rightKeys(schema: z.ZodObject, raw: object): Partial<Service> {
+  const given = raw as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(
+    Object.entries(schema.shape).flatMap(([key, part]) => {
+      const { data } = (part as z.ZodType).safeParse(given[key]);
+      return data === undefined ? [] : [[key, data]];
+    }),
+  );
+}
+
 /** All services as far as they are right: whole ones, and of wrong ones the keys that are. */
 function rightParts(
   raw: unknown,
@@ -120,8 +141,7 @@ function rightParts(
   engines: Engines,
 ): Record<string, Partial<Service>> {
   const found = Object.entries((raw ?? {}) as Record<string, unknown>).flatMap(([name, value]) => {
-    const whole = services[name];
-    if (whole !== undefined) return [[name, whole] as const];
+    if (Object.hasOwn(services, name)) return [[name, services[name] as Service] as const];
     if (typeof value !== "object" || value === null) return [];
     const schema = engineOf(value, engines)?.schema;
     return schema ? [[name, rightKeys(schema, value)] as const] : [];
@@ -130,8 +150,8 @@ function rightParts(
 }
 
 /**
- * Checks a whole configuration, each value and the rules across hosts. Throws one ConfigurationError with every problem,
- * a line each, in the words of the stack file.
+ * Checks a whole configuration, each value and the rules across hosts. Throws one ConfigurationError with
+ * every problem, a line each, in the words of the stack file.
  *
  * @param keys all keys of the stack file with their namespace, so that one of ours that is misspelt is found
  * @param stack its name, for commands that an error tells to run

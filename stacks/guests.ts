@@ -1,8 +1,9 @@
 import type { Opening } from "#components/claims.ts";
 
 /**
- * What another stack must hold for ours, a line for each machine with `base: false`: its firewall has one owner, and a port
- * that nobody guards there is open to whoever reaches the machine, or shut where it refuses what it does not know.
+ * What another stack must hold for ours, a line for each machine with `base: false`: its firewall has one
+ * owner, and a port that nobody guards there is open to whoever reaches the machine, or shut where it refuses
+ * what it does not know.
  */
 export function unguardedPortWarnings(
   hosts: Readonly<Record<string, { readonly base: boolean; readonly retire?: true | "gone" | undefined }>>,

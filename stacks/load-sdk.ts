@@ -4,8 +4,8 @@ import type * as pulumi from "@pulumi/pulumi";
 const require = createRequire(import.meta.url);
 
 /**
- * What Pulumi's SDK loads at once and uses only to turn functions into text for the cloud, which no program of ours asks for:
- * 200 ms of the 700 ms that a program needs.
+ * What Pulumi's SDK loads at once and uses only to turn functions into text for the cloud, which no program
+ * of ours asks for: 200 ms of the 700 ms that a program needs.
  */
 const rarelyUsed = ["@npmcli/arborist", "typescript"];
 
@@ -41,11 +41,11 @@ function loadSdk(): typeof pulumi {
 
 /** Two global effects on how errors look, both for the operator's sake. */
 function quietErrors({ runtime }: typeof pulumi): void {
-  // The engine is told where each resource is declared, for which the stack's frames would be looked up in the SDK's source
-  // maps. Ours need none: Node leaves every line where it was.
+  // The engine is told where each resource is declared, for which the stack's frames would be looked up in
+  // the SDK's source maps. Ours need none: Node leaves every line where it was.
   Reflect.deleteProperty(Error, "prepareStackTrace");
-  // To each resource that failed the SDK adds an error with a stack trace of its own, which hides what the provider said. It
-  // also takes one for every promise that it makes.
+  // To each resource that failed the SDK adds an error with a stack trace of its own, which hides what the
+  // provider said. It also takes one for every promise that it makes.
   if (runtime.hasEngine() && !process.env.DEBUG) Error.stackTraceLimit = 0;
 }
 

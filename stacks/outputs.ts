@@ -7,8 +7,8 @@ export interface Served {
 }
 
 /**
- * A command that asks the service something. It fetches the key from the stack when it runs, so that it can be shown, copied
- * and logged without it.
+ * A command that asks the service something. It fetches the key from the stack when it runs, so that it can
+ * be shown, copied and logged without it.
  */
 export function curlLine(stack: string, name: string, { url, model, secured }: Served): string {
   const body = JSON.stringify({ model, messages: [{ role: "user", content: "Say hello." }] });

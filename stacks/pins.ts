@@ -6,7 +6,10 @@ import { mirrorsSchema, type RawConfiguration } from "./schema.ts";
 
 type Vendors = Readonly<Record<string, Vendor>>;
 
-/** Every vendor whose files `npm run pin` pins: those of the engines. One of something else is a further line here. */
+/**
+ * Every vendor whose files `npm run pin` pins: those of the engines. One of something else is a further line
+ * here.
+ */
 const vendorsOf = (engines: Engines): Vendors =>
   Object.assign({}, ...Object.values(engines).map(({ vendors }) => vendors));
 
@@ -26,7 +29,7 @@ export interface PartNeed extends Need {
 export async function needsOf(
   what: string,
   version: string,
-  raw: Partial<RawConfiguration>,
+  raw: RawConfiguration,
   exists: Asked["exists"],
   engines: Engines = allEngines,
   vendors: Vendors = vendorsOf(engines),

@@ -50,7 +50,10 @@ function declareHosts(configuration: Configuration, engines: Engines): Record<st
 
 type Components = Readonly<Record<string, EngineComponent<never>>>;
 
-/** Every service, and what the stack tells of it: `services`, and a secret `<service>-apiKey` for each that has a key. */
+/**
+ * Every service, and what the stack tells of it: `services`, and a secret `<service>-apiKey` for each that
+ * has a key.
+ */
 function declareServices(
   { services, mirrors }: Configuration,
   hosts: Record<string, ServingHost>,
@@ -74,7 +77,8 @@ function declareServices(
 /**
  * Declares all of a stack and returns its outputs.
  *
- * @param registries engines as the configuration was read with, and the component of each. Default: every engine
+ * @param registries engines as the configuration was read with, and the component of each. Default: every
+ * engine
  */
 export function declareStack(
   configuration: Configuration,

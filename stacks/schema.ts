@@ -16,7 +16,8 @@ export const serviceName = z
 export function serviceSchema(engines: Engines): z.ZodType<Service> {
   const [first, ...others] = Object.values(engines).map(({ schema }) => schema);
   if (first === undefined) throw new Error("a stack needs an engine");
-  // Each schema has the keys of `Service`, as `serviceShape` has them; of schemas in a list TypeScript does not know it.
+  // Each schema has the keys of `Service`, as `serviceShape` has them; of schemas in a list TypeScript does
+  // not know it.
   return z.discriminatedUnion("engine", [first, ...others]) as unknown as z.ZodType<Service>;
 }
 
@@ -107,7 +108,10 @@ export const refreshBeforeUpdate = z
     "Look at the hosts before every preview, up and destroy, so that a plain `up` repairs what was changed by hand; each then needs all hosts reachable.",
   );
 
-/** The whole configuration of a stack: every key with its meaning and default. What operators read, in one value. */
+/**
+ * The whole configuration of a stack: every key with its meaning and default. What operators read, in one
+ * value.
+ */
 export const configurationSchema = (engines: Engines) =>
   z.strictObject({
     hosts: z.record(hostName, hostEntry),
@@ -121,10 +125,12 @@ export const configurationSchema = (engines: Engines) =>
 /** The configuration of a stack, as the program works with it. */
 export type Configuration = Readonly<z.output<ReturnType<typeof configurationSchema>>>;
 
-/** The configuration as it stands in the stack file, secrets decrypted; an absent key is `undefined`. */
-export type RawConfiguration = { readonly [key in keyof Configuration]: unknown };
+/** The configuration as it stands in the stack file, secrets decrypted; a key may be absent. */
+export type RawConfiguration = { readonly [key in keyof Configuration]?: unknown };
 
-/** Keys of the stack file, and the namespace in which each stands: the provider reads the inventory as well. */
+/**
+ * Keys of the stack file, and the namespace in which each stands: the provider reads the inventory as well.
+ */
 export const namespaces: Readonly<Record<keyof Configuration, string>> = {
   hosts: "gpuhost",
   credentials: "gpuhost",

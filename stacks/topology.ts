@@ -148,13 +148,18 @@ export function topologyProblems(topology: Topology): Problem[] {
   ];
 }
 
-/** Address or network of who may connect, as the firewall of another machine sees it; none of a host that is not known. */
+/**
+ * Address or network of who may connect, as the firewall of another machine sees it; none of a host that is
+ * not known.
+ */
 function sourceAddresses(source: Source, hosts: Topology["hosts"]): string[] {
   if (typeof source !== "string") return [source.address];
   return hosts[source] ? [groupAddress(hosts[source])] : [];
 }
 
-/** What the firewall of each machine guards for all claims together, gathered before any component is built. */
+/**
+ * What the firewall of each machine guards for all claims together, gathered before any component is built.
+ */
 export function openingsByHost({
   hosts,
   claims,

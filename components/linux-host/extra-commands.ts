@@ -64,9 +64,9 @@ export function declareExtraCommands(
 }
 
 /**
- * Declares commands of a machine that does not exist any more, so that the engine forgets them: it calls no `delete` of a
- * resource whose state says so, and would else try to reach the machine when they are taken out. Nothing of them may change,
- * since that would connect as well.
+ * Declares commands of a machine that does not exist any more, so that the engine forgets them: it calls no
+ * `delete` of a resource whose state says so, and would else try to reach the machine when they are taken
+ * out. Nothing of them may change, since that would connect as well.
  */
 export function forgetExtraCommands(
   host: string,

@@ -3,8 +3,9 @@ const folder = { directory: true, mode: "0755" } as const;
 const regexOf = (beginning: string) => `^${beginning.replaceAll(/[.+*?^${}()|[\]]/g, "\\$&")}`;
 
 /**
- * Keeps unattended-upgrades, where it is installed, from replacing what serves and from rebooting; it adds to the lists of
- * the distribution, whose file sorts before. Its expressions are matched at the beginning of package names.
+ * Keeps unattended-upgrades, where it is installed, from replacing what serves and from rebooting; it adds to
+ * the lists of the distribution, whose file sorts before. Its expressions are matched at the beginning of
+ * package names.
  */
 export function renderUpgradesGuard(heldPackages: readonly string[]): string {
   return `// Written by gpu-hosts. A driver that is replaced under a running service takes the GPUs away from it until a reboot.
@@ -20,7 +21,10 @@ const renderRestartGuard = (unitPrefixes: readonly string[]) =>
 ${unitPrefixes.map((prefix) => `$nrconf{override_rc}{qr(${regexOf(prefix)})} = 0;\n`).join("")}1;
 `;
 
-/** The user of the services, in the groups that own the GPUs' devices (AMD and Intel; NVIDIA's are open to all). */
+/**
+ * The user of the services, in the groups that own the GPUs' devices (AMD and Intel; NVIDIA's are open to
+ * all).
+ */
 const users = `# Written by gpu-hosts.
 g video - -
 g render - -

@@ -45,8 +45,8 @@ const needed = [...asked, "nftables"];
 const anyOf = (packages: readonly string[]) => Object.fromEntries(packages.map((name) => [name, "any"]));
 
 /**
- * The base of a Debian or Ubuntu machine, whatever it serves: packages, folders, the user of the services, a guard against
- * unattended upgrades of what serves, and a firewall that opens what the services need.
+ * The base of a Debian or Ubuntu machine, whatever it serves: packages, folders, the user of the services, a
+ * guard against unattended upgrades of what serves, and a firewall that opens what the services need.
  *
  * A machine has one base: where two stacks share it, one of them sets `base: false`.
  */
@@ -76,7 +76,10 @@ export class LinuxHost extends pulumi.ComponentResource {
   }
 }
 
-/** A machine that does not exist any more (`retire: gone`): of its base only what must be declared to be forgotten. */
+/**
+ * A machine that does not exist any more (`retire: gone`): of its base only what must be declared to be
+ * forgotten.
+ */
 export class LostHost extends pulumi.ComponentResource {
   constructor(
     name: string,
@@ -91,8 +94,8 @@ export class LostHost extends pulumi.ComponentResource {
 }
 
 /**
- * A machine whose base another stack has (`base: false`): only the packages that our services are asked with, which the
- * machine keeps until the last stack leaves.
+ * A machine whose base another stack has (`base: false`): only the packages that our services are asked with,
+ * which the machine keeps until the last stack leaves.
  */
 export class LinuxGuest extends pulumi.ComponentResource {
   /** What a service on this machine waits for. */

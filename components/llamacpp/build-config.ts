@@ -20,7 +20,8 @@ const packages = z
 /** What runs a model where nothing else is said. */
 const distribution = { "llama.cpp": "any", "llama.cpp-tools-extra": "any", "libggml0-backend-rpc": "any" };
 
-// Hashes are checked beside the machines (build-problems.ts): what is missing there is told with the command that writes it.
+// Hashes are checked beside the machines (build-problems.ts): what is missing there is told with the command
+// that writes it.
 const pinned = z.string();
 const releaseVariant = z
   .string()

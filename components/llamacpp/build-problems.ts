@@ -51,8 +51,8 @@ export interface Built {
 }
 
 /**
- * What a service's build lacks on its machines. No hash is a default anywhere: what we could not fetch and hash is not run,
- * so a missing one is told with the command that fetches and hashes.
+ * What a service's build lacks on its machines. No hash is a default anywhere: what we could not fetch and
+ * hash is not run, so a missing one is told with the command that fetches and hashes.
  */
 export function buildProblems(service: Built, stack: StackFacts): EngineProblem[] {
   const build = buildOf(service.build);

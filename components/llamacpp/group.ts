@@ -20,13 +20,16 @@ export interface Group {
   readonly members: readonly Member[];
   readonly rpcPort: number;
   readonly memberPort: number;
-  /** Hash of all the above. Every member's unit carries it; members of different generations do not serve together. */
+  /**
+   * Hash of all the above. Every member's unit carries it; members of different generations do not serve
+   * together.
+   */
   readonly generation: string;
 }
 
 /**
- * What members must have in common of a build. Of a release that is its tag alone, and of a source its content: one may run
- * it on CUDA and another on its CPU.
+ * What members must have in common of a build. Of a release that is its tag alone, and of a source its
+ * content: one may run it on CUDA and another on its CPU.
  */
 function agreedBuild(build: Build) {
   switch (build.way) {
@@ -39,7 +42,11 @@ function agreedBuild(build: Build) {
   }
 }
 
-/** The group record of a service. @param addressOf address of a machine for the other machines of the stack */
+/**
+ * The group record of a service.
+ *
+ * @param addressOf address of a machine for the other machines of the stack
+ */
 export function groupOf(name: string, service: LlamacppService, addressOf: (host: string) => string): Group {
   const record = {
     service: name,
@@ -67,7 +74,10 @@ export const leaderOf = ({ members }: Group): Member => {
 
 export const workersOf = ({ members }: Group): readonly Member[] => members.slice(1);
 
-/** What the build script tells: packages to ask for their versions, or the name of a build that is installed as a whole. */
+/**
+ * What the build script tells: packages to ask for their versions, or the name of a build that is installed
+ * as a whole.
+ */
 function buildLine(build: Build): string {
   switch (build.way) {
     case "packages":

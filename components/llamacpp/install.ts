@@ -27,7 +27,10 @@ export interface Installed {
 
 /** What one machine gets, and from where. */
 interface Wanted {
-  /** Name of the service: builds are one service's own, so that none stops or removes what another makes or runs. */
+  /**
+   * Name of the service: builds are one service's own, so that none stops or removes what another makes or
+   * runs.
+   */
   readonly service: string;
   /** Begins the names of its resources. */
   readonly prefix: string;
@@ -51,7 +54,10 @@ function variantFor(build: OfRelease | OfSource, { name, record }: ServingHost):
 
 const anyVersion = (...names: readonly string[]) => Object.fromEntries(names.map((name) => [name, "any"]));
 
-/** What the programs of a release link to and a minimal system may lack: OpenMP, and the OpenSSL that `openssl` brings. */
+/**
+ * What the programs of a release link to and a minimal system may lack: OpenMP, and the OpenSSL that
+ * `openssl` brings.
+ */
 const librariesOf = (variant: Variant) =>
   anyVersion("libgomp1", "openssl", ...(variant === "vulkan" ? ["libvulkan1"] : []));
 
@@ -62,7 +68,10 @@ function archivesOn(build: OfRelease, host: ServingHost, variant: Variant): Arch
   return found;
 }
 
-/** Unpacked beside each other; a release's programs find their own libraries there, and only the CUDA runtime lies apart. */
+/**
+ * Unpacked beside each other; a release's programs find their own libraries there, and only the CUDA runtime
+ * lies apart.
+ */
 function declareRelease(
   build: OfRelease,
   { service, prefix, host, witness, project }: Wanted,
@@ -87,7 +96,8 @@ function declareRelease(
       folder: downloadFolder({ name, sha256 }),
     };
   };
-  // A release is built on one system and meets others: what it misses there is told before a unit would crash for it.
+  // A release is built on one system and meets others: what it misses there is told before a unit would crash
+  // for it.
   const trial = ["llama-server", "--version"];
   const programs = fetched("build", `llama.cpp-${service}`, archives.programs, trial);
   const runtime = archives.runtime
@@ -104,7 +114,10 @@ const compilers: Readonly<Record<string, readonly string[]>> = {
 };
 const cudaCompiler = "/usr/local/cuda/bin";
 
-/** Flags of a build: one piece, so that no library can be mixed up; RPC always; nothing that is fetched while it builds. */
+/**
+ * Flags of a build: one piece, so that no library can be mixed up; RPC always; nothing that is fetched while
+ * it builds.
+ */
 function cmakeFlags(build: OfSource, backend: string): string[] {
   const number = /^b(\d+)$/.exec(build.tag)?.[1];
   return [
@@ -155,7 +168,10 @@ function declareSource(
   return { programs: { folder: `${buildFolder(place)}/bin` }, resources: [tools, source, built] };
 }
 
-/** Puts a build of llama.cpp on one machine. Only packages replace the build that runs; the others are made beside it. */
+/**
+ * Puts a build of llama.cpp on one machine. Only packages replace the build that runs; the others are made
+ * beside it.
+ */
 export function declareBuild(build: Build, wanted: Wanted, opts: Options): Installed {
   switch (build.way) {
     case "packages": {

@@ -30,11 +30,13 @@ import {
 type LlamacppArgs = ArgsOf<typeof llamacpp>;
 
 /**
- * Serves one GGUF model with llama.cpp: a leader that answers requests, and workers that lend it memory and GPUs over RPC.
+ * Serves one GGUF model with llama.cpp: a leader that answers requests, and workers that lend it memory and
+ * GPUs over RPC.
  *
- * Owns on each machine `/etc/gpu-hosts/<name>`, `/usr/local/lib/gpu-hosts/<name>` and the units `llama-server-<name>`,
- * `llama-rpc-<name>`, `llama-member-<name>`. All members run one build: each unit carries the group's generation, and the
- * leader's gate waits for the members of its own. Workers are done before the leader, and leave after it.
+ * Owns on each machine `/etc/gpu-hosts/<name>`, `/usr/local/lib/gpu-hosts/<name>` and the units
+ * `llama-server-<name>`, `llama-rpc-<name>`, `llama-member-<name>`. All members run one build: each unit
+ * carries the group's generation, and the leader's gate waits for the members of its own. Workers are done
+ * before the leader, and leave after it.
  */
 export class Llamacpp extends pulumi.ComponentResource implements ServedModel {
   readonly url: string;
@@ -74,13 +76,17 @@ interface Part {
   readonly mirrors: LlamacppArgs["mirrors"];
   readonly witness: Witness | undefined;
   /**
-   * Builds that lie beside the running one, by machine: made on all machines before the first moves to its own, so that the
-   * service answers while the slowest still fetches or compiles. Packages replace what runs, so they come one by one.
+   * Builds that lie beside the running one, by machine: made on all machines before the first moves to its
+   * own, so that the service answers while the slowest still fetches or compiles. Packages replace what runs,
+   * so they come one by one.
    */
   readonly early: Map<string, Installed>;
 }
 
-/** The leader, which sees all members: whichever of them fails, the error says how each stands to the new generation. */
+/**
+ * The leader, which sees all members: whichever of them fails, the error says how each stands to the new
+ * generation.
+ */
 function witnessOf(group: Group): Witness | undefined {
   if (workersOf(group).length === 0) return undefined;
   const names = namesOf(group.service);
@@ -100,7 +106,10 @@ function declareMemberBuild(
   return early.get(host.name) ?? declareBuild(group.build, wanted, opts);
 }
 
-/** What a unit waits for before it moves to a build: its own, and where they can be made beforehand all machines'. */
+/**
+ * What a unit waits for before it moves to a build: its own, and where they can be made beforehand all
+ * machines'.
+ */
 const buildsBefore = ({ early }: Part, own: Installed): pulumi.Resource[] => [
   ...new Set([...own.resources, ...[...early.values()].flatMap(({ resources }) => resources)]),
 ];

@@ -39,8 +39,8 @@ async function archivesFor(
 }
 
 /**
- * The archives of a release that a service's machines need, or the source that they compile; `undefined`: its build is one
- * of packages. Throws where the release lacks what a machine needs.
+ * The archives of a release that a service's machines need, or the source that they compile; `undefined`: its
+ * build is one of packages. Throws where the release lacks what a machine needs.
  */
 async function needOf(service: Built, asked: Asked): Promise<Need | undefined> {
   const { version: tag, mirror } = asked;

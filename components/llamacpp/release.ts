@@ -16,17 +16,24 @@ export const machineOf = ({ architecture, gpus, driver }: MachineRecord = {}): M
   driver,
 });
 
-/** A backend as a release names it: `cpu`, `vulkan`, `cuda-12.8`. `cuda-13` is whichever 13.x the release has. */
+/**
+ * A backend as a release names it: `cpu`, `vulkan`, `cuda-12.8`. `cuda-13` is whichever 13.x the release has.
+ */
 export type Variant = string;
 
-/** The variant that suits a machine, or why none can be named. A GPU of another maker is not known of, so never `vulkan`. */
+/**
+ * The variant that suits a machine, or why none can be named. A GPU of another maker is not known of, so
+ * never `vulkan`.
+ */
 export function suitableVariant(machine: Machine): { variant: Variant } | { unclear: string } {
   const found = newestCuda(machine);
   if ("unclear" in found) return found;
   return { variant: found.cuda === 0 ? "cpu" : `cuda-${found.cuda}` };
 }
 
-/** Why a machine cannot run a variant that was chosen by name; `undefined`: nothing known speaks against it. */
+/**
+ * Why a machine cannot run a variant that was chosen by name; `undefined`: nothing known speaks against it.
+ */
 export const variantProblem = (variant: Variant, machine: Machine): string | undefined =>
   cudaProblem(Number(/^cuda-(\d+)/.exec(variant)?.[1]), machine);
 
@@ -43,7 +50,10 @@ export function archivesOf(tag: string, variant: Variant, arch: Arch): Archives 
   return variant.startsWith("cuda-") ? { programs, runtime: `cudart-${programs}` } : { programs };
 }
 
-/** Exact variants to ask a release for, the best first: the number behind `cuda-13.` moves from release to release. */
+/**
+ * Exact variants to ask a release for, the best first: the number behind `cuda-13.` moves from release to
+ * release.
+ */
 export function candidateVariants(variant: Variant): readonly Variant[] {
   if (!/^cuda-\d+$/.test(variant)) return [variant];
   return Array.from({ length: 10 }, (_, index) => `${variant}.${9 - index}`);

@@ -15,7 +15,10 @@ export function namesOf(service: string) {
     socket: `llama-member-${service}.socket`,
     /** One instance answers one connection. */
     answer: `llama-member-${service}@.service`,
-    /** Runtime directory of the worker, where it notes its build. Not below /run/gpu-hosts, which only root may enter. */
+    /**
+     * Runtime directory of the worker, where it notes its build. Not below /run/gpu-hosts, which only root
+     * may enter.
+     */
     runtime: `llama-rpc-${service}`,
     folder,
     group: `${folder}/group`,
@@ -38,14 +41,20 @@ export function scriptsOf(
   return Object.fromEntries(names.map((name) => [script(name), { content: read(name), mode: "0755" }]));
 }
 
-/** What a process and its launcher learn from the unit. Its text changes with the build, so the unit restarts then. */
+/**
+ * What a process and its launcher learn from the unit. Its text changes with the build, so the unit restarts
+ * then.
+ */
 const environmentOf = ({ generation }: Group, { folder, libraries }: Programs): string[] => [
   `GPU_HOSTS_GENERATION=${generation}`,
   ...(folder ? [`GPU_HOSTS_BUILD=${folder}`] : []),
   ...(libraries ? [`LD_LIBRARY_PATH=${libraries}`] : []),
 ];
 
-/** The RPC server of a worker. It asks nobody who they are, so it listens at one address and the firewall lets in the leader. */
+/**
+ * The RPC server of a worker. It asks nobody who they are, so it listens at one address and the firewall lets
+ * in the leader.
+ */
 export function renderWorker(
   group: Group,
   { index, address }: Member,
@@ -75,7 +84,10 @@ IgnoreSIGPIPE=yes`;
   });
 }
 
-/** Where a worker tells its leader what it runs; listens also before the address is there, as a tailnet's comes late. */
+/**
+ * Where a worker tells its leader what it runs; listens also before the address is there, as a tailnet's
+ * comes late.
+ */
 export function renderMemberSocket(group: Group, { address }: Member): string {
   return `[Unit]
 Description=What the llama.cpp RPC worker of ${group.service} runs

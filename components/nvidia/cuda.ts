@@ -5,7 +5,9 @@ export interface CudaMachine {
   readonly driver?: string | undefined;
 }
 
-/** What programs of a CUDA generation need at least, newest generation first (NVIDIA's compatibility tables). */
+/**
+ * What programs of a CUDA generation need at least, newest generation first (NVIDIA's compatibility tables).
+ */
 const generations = [
   { cuda: 13, driver: 580, computeCapability: 7.5 },
   { cuda: 12, driver: 525, computeCapability: 5.0 },
@@ -13,7 +15,10 @@ const generations = [
 
 const branchOf = (driver: string) => Number.parseInt(driver, 10);
 
-/** The newest CUDA generation whose programs a machine runs, 0 if it has no NVIDIA GPU; or why that cannot be told. */
+/**
+ * The newest CUDA generation whose programs a machine runs, 0 if it has no NVIDIA GPU; or why that cannot be
+ * told.
+ */
 export function newestCuda({
   gpus,
   driver,

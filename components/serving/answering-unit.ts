@@ -19,7 +19,9 @@ export interface AnsweringUnit {
   readonly text: string;
   /** File on the machine with the key, if the service has one. */
   readonly apiKeyFile: string;
-  /** What the machines of the service agree on. Together with unit and key it is what a check has passed for. */
+  /**
+   * What the machines of the service agree on. Together with unit and key it is what a check has passed for.
+   */
   readonly generation: string;
 }
 

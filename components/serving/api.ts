@@ -2,13 +2,17 @@ import { isIPv6 } from "node:net";
 import type { Exposure } from "#components/claims.ts";
 import type { ServiceBasics } from "./service-schema.ts";
 
-/** The port of a service's API on the machine that answers, and who may connect; none while machine or port are unknown. */
+/**
+ * The port of a service's API on the machine that answers, and who may connect; none while machine or port
+ * are unknown.
+ */
 export function apiExposures(service: Partial<ServiceBasics>, host: string | undefined): Exposure[] {
   if (host === undefined || service.port === undefined) return [];
   const api = { host, port: service.port, path: ["port"], what: "the API" };
-  if (service.listen === "local") return [{ ...api, from: "itself" }];
+  // A wrong value is left out here, and told as that alone.
+  if (service.listen !== "lan") return [{ ...api, from: "itself" }];
   if (service.apiKey) return [{ ...api, from: "everyone", safe: "api key" }];
-  if (service.open) return [{ ...api, from: "everyone", safe: "meant" }];
+  if (service.open !== false) return [{ ...api, from: "everyone", safe: "meant" }];
   const cure = "set apiKey, or `listen: local`, or `open: true` if you mean it";
   return [{ ...api, from: "everyone", missing: { path: ["apiKey"], cure } }];
 }

@@ -28,24 +28,31 @@ export interface MirrorSpec {
 }
 
 /**
- * An engine seen from the stack's configuration: how a service of it is written, and what follows for the stack. It loads
- * nothing of Pulumi's SDK. Its component is its other half (`engine-component.ts`).
+ * An engine seen from the stack's configuration: how a service of it is written, and what follows for the
+ * stack. It loads nothing of Pulumi's SDK. Its component is its other half (`engine-component.ts`).
  *
- * @typeParam S schema of a service: `engine` a literal, all keys of `serviceShape`. It may have refinements of its own.
+ * @typeParam S schema of a service: `engine` a literal, all keys of `serviceShape`. It may have refinements
+ * of its own.
  * @typeParam M keys that it has in `gpu-hosts:mirrors`
  */
 export interface Engine<S extends z.ZodObject = z.ZodObject, M extends string = string> {
   readonly schema: S;
   /**
-   * What a service takes up. Also asked of a service with wrong keys, which are left out then, so that its hosts and ports are
-   * checked in the same run.
+   * What a service takes up. Also asked of a service with wrong keys, which are left out then, so that its
+   * hosts and ports are checked in the same run.
    */
   placement(service: Partial<z.output<S>>): Placement;
-  /** What only this engine can judge of a service on its machines; asked only where schema and hosts are right. */
+  /**
+   * What only this engine can judge of a service on its machines; asked only where schema and hosts are
+   * right.
+   */
   problems?(service: z.output<S>, stack: StackFacts): readonly EngineProblem[];
   /** Its keys in `gpu-hosts:mirrors`. */
   readonly mirrors: Readonly<Record<M, MirrorSpec>>;
-  /** Beginnings of the names of packages that unattended upgrades leave alone by default, as they would restart what serves. */
+  /**
+   * Beginnings of the names of packages that unattended upgrades leave alone by default, as they would
+   * restart what serves.
+   */
   readonly heldPackages: readonly string[];
   /** Beginning of the names of its units, which needrestart leaves alone: `llama-`. */
   readonly unitPrefix: string;

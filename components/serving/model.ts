@@ -6,7 +6,10 @@ import { hashOf } from "./hash.ts";
 import type { ResourcePlace } from "./resource-place.ts";
 import type { Model } from "./service-schema.ts";
 
-/** Where a model lies on its machine. With a plain address the folder is named after the service and the content. */
+/**
+ * Where a model lies on its machine. With a plain address the folder is named after the service and the
+ * content.
+ */
 const folderOf = (service: string, { url, repo, revision, files }: Model) =>
   url
     ? { name: service, revision: hashOf(files) }
@@ -19,7 +22,11 @@ export function servedFile(service: string, model: Model): string {
   return modelFile(folderOf(service, model), first);
 }
 
-/** Declares the files of a service's model on a machine. @param hub address of the model hub or of a mirror of it */
+/**
+ * Declares the files of a service's model on a machine.
+ *
+ * @param hub address of the model hub or of a mirror of it
+ */
 export function declareModel(
   { prefix, at, opts }: ResourcePlace,
   { service, model, hub }: { readonly service: string; readonly model: Model; readonly hub: string },

@@ -38,7 +38,10 @@ export const isMap = (value: unknown): value is RawMap =>
 export interface VendorPart {
   /** Where it stands: `["services", "chat"]`. */
   readonly path: readonly string[];
-  /** As it is written, with the version that is to be pinned in its place, so that a placeholder there is no obstacle. */
+  /**
+   * As it is written, with the version that is to be pinned in its place, so that a placeholder there is no
+   * obstacle.
+   */
   readonly value: RawMap;
 }
 
@@ -57,7 +60,9 @@ export interface Vendor {
   readonly schema: z.ZodType;
   /** Where in a part the version stands, for errors: `["build"]`. */
   readonly at: readonly string[];
-  /** What a part needs, as `schema` has parsed it; `undefined`: nothing. Rejects with what the vendor lacks. */
+  /**
+   * What a part needs, as `schema` has parsed it; `undefined`: nothing. Rejects with what the vendor lacks.
+   */
   need(part: unknown, asked: Asked): Promise<Need | undefined>;
 }
 

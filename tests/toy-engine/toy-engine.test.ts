@@ -25,15 +25,8 @@ const apiKey = "only-for-tests-0123";
 const chat = { engine: "llamacpp", leader: "rack1", model, apiKey };
 const doll = { engine: "toy", host: "rack1", model, apiKey, port: 8090, wheel: hash };
 
-const read = (services: object, more: object = {}) => {
-  const none = {
-    credentials: undefined,
-    refreshBeforeUpdate: undefined,
-    mirrors: undefined,
-    base: undefined,
-  };
-  return parseConfiguration({ ...none, hosts, services, ...more }, { engines, stack: "home" });
-};
+const read = (services: object, more: object = {}) =>
+  parseConfiguration({ hosts, services, ...more }, { engines, stack: "home" });
 
 function refused(services: object, more?: object): string[] {
   try {
