@@ -49,11 +49,7 @@ function maskBytes(model: ModelFacts, settings: LlamaCppSettings): number {
 function layerPeak(model: ModelFacts, layer: LayerFacts, settings: LlamaCppSettings): number {
   const batch = settings.ubatch * float;
   const state = layer.stateBytes > 0 ? statePeak(model, layer, settings) : 0;
-  return Math.max(
-    state,
-    attentionPeak(model, layer, settings),
-    batch * feedForwardWidth(model, layer),
-  );
+  return Math.max(state, attentionPeak(model, layer, settings), batch * feedForwardWidth(model, layer));
 }
 
 function attentionPeak(model: ModelFacts, layer: LayerFacts, settings: LlamaCppSettings): number {

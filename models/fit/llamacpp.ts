@@ -95,8 +95,15 @@ function layerNeeds(
     const indices = model.layers.flatMap((_, layer) => (places[layer] === index ? [layer] : []));
     const layers = indices.map((layer) => model.layers[layer]).filter((layer) => layer !== undefined);
     const hasOutput = places.at(-1) === index;
-    const weights = sum(indices, (layer) => gpuWeights(model, settings, layer)) + (hasOutput ? model.outputBytes : 0);
-    return need(model, settings, device, { layers, hasOutput, copiedTensorBytes }, { weights, pipelined, share: 1 });
+    const weights =
+      sum(indices, (layer) => gpuWeights(model, settings, layer)) + (hasOutput ? model.outputBytes : 0);
+    return need(
+      model,
+      settings,
+      device,
+      { layers, hasOutput, copiedTensorBytes },
+      { weights, pipelined, share: 1 },
+    );
   });
 }
 
@@ -152,11 +159,15 @@ function machineNeed(model: ModelFacts, settings: LlamaCppSettings, devices: rea
   const layers = sum(left, (it) => it.weightBytes + cacheBytes(it, settings) + stateBytes(it, settings));
   const experts = sum(model.layers.keys(), (index) => {
     const layer = model.layers[index];
-    return layer === undefined || places[index] === undefined ? 0 : layer.weightBytes - gpuWeights(model, settings, index);
+    return layer === undefined || places[index] === undefined
+      ? 0
+      : layer.weightBytes - gpuWeights(model, settings, index);
   });
   const part = { layers: left, hasOutput: places.at(-1) === undefined, copiedTensorBytes: 0 };
   // Without an output of its own a model's token table is in the machine's memory already.
-  const output = part.hasOutput ? Math.max(0, model.totalBytes - model.inputBytes - sum(model.layers, (it) => it.weightBytes)) : 0;
+  const output = part.hasOutput
+    ? Math.max(0, model.totalBytes - model.inputBytes - sum(model.layers, (it) => it.weightBytes))
+    : 0;
   const compute = computeBytes(model, part, settings, false);
   return (model.inputBytes + layers + experts + output + compute) / MiB;
 }

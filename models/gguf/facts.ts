@@ -25,7 +25,9 @@ export function ggufFacts(headers: readonly GgufHeader[]): ModelFacts {
     window: keys.optional("attention.sliding_window"),
     pattern: patternOf(keys),
   });
-  const layers = blocks.map((block, index) => layerFacts(keys, block, index, blocks.length, windows.windows[index]));
+  const layers = blocks.map((block, index) =>
+    layerFacts(keys, block, index, blocks.length, windows.windows[index]),
+  );
   return {
     format: "gguf",
     architecture: keys.architecture,
@@ -38,7 +40,10 @@ export function ggufFacts(headers: readonly GgufHeader[]): ModelFacts {
     inputBytes: bytesOf(input),
     outputBytes: bytesOf(rest) + tied,
     totalBytes: bytesOf(tensors),
-    parameters: tensors.reduce((sum, { shape }) => sum + shape.reduce((product, side) => product * side, 1), 0),
+    parameters: tensors.reduce(
+      (sum, { shape }) => sum + shape.reduce((product, side) => product * side, 1),
+      0,
+    ),
   };
 }
 
@@ -71,7 +76,8 @@ function cacheOf(
 ): LayerCache | undefined {
   const has = (pattern: RegExp) => block.some(({ name }) => pattern.test(name));
   const attends = has(/\.attn_(k|kv_a_mqa)\./) || (has(/\.attn_qkv\./) && !has(/\.ssm_/));
-  const heads = keys.perLayer("attention.head_count_kv", index) ?? keys.perLayer("attention.head_count", index) ?? 0;
+  const heads =
+    keys.perLayer("attention.head_count_kv", index) ?? keys.perLayer("attention.head_count", index) ?? 0;
   const shared = index >= count - sharedLayers(keys, count);
   if (!attends || heads === 0 || shared) return undefined;
   const length = (which: "key" | "value") => {
@@ -136,7 +142,9 @@ function doubtsOf(keys: Keys, tensors: readonly GgufTensor[], windowUnsure: bool
   const { architecture } = keys;
   const newer = tensors.find(({ bytes }) => bytes === undefined);
   return [
-    ...(knownArchitectures.has(architecture) ? [] : [`how llama.cpp keeps ${architecture} is not known here`]),
+    ...(knownArchitectures.has(architecture)
+      ? []
+      : [`how llama.cpp keeps ${architecture} is not known here`]),
     ...(windowUnsure ? [`its sliding window is counted as full attention`] : []),
     ...(newer ? [`${newer.name} has tensor type ${newer.type}, which is not known here`] : []),
   ];

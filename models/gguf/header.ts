@@ -155,7 +155,8 @@ class Cursor {
 
   count(what: string, most: number): number {
     const found = this.u64();
-    if (found > most) throw new Error(`the header claims ${found} ${what}, more than any model has (${most})`);
+    if (found > most)
+      throw new Error(`the header claims ${found} ${what}, more than any model has (${most})`);
     return found;
   }
 

@@ -18,7 +18,12 @@ export interface Description {
   readonly feedForward: number;
   /** Dense layers in front of those with experts. */
   readonly denseLayers?: number;
-  readonly experts?: { readonly count: number; readonly used: number; readonly width: number; readonly shared?: number };
+  readonly experts?: {
+    readonly count: number;
+    readonly used: number;
+    readonly width: number;
+    readonly shared?: number;
+  };
   /** Biases of queries, keys and values. */
   readonly biases?: boolean;
   /** The output is the token table. */
@@ -53,9 +58,11 @@ export function headerOf(model: Description, quantization: Quantization): GgufHe
     quantization !== "F16" && usesMoreBits(layer, model.layers) ? "Q6_K" : plain;
   add("token_embd.weight", [model.width, model.vocabulary]);
   add("output_norm.weight", [model.width]);
-  if (!model.tied) add("output.weight", [model.width, model.vocabulary], quantization === "F16" ? "F16" : "Q6_K");
+  if (!model.tied)
+    add("output.weight", [model.width, model.vocabulary], quantization === "F16" ? "F16" : "Q6_K");
   for (let layer = 0; layer < model.layers; layer++) {
-    const block = (name: string, shape: readonly number[], type?: string) => add(`blk.${layer}.${name}`, shape, type);
+    const block = (name: string, shape: readonly number[], type?: string) =>
+      add(`blk.${layer}.${name}`, shape, type);
     const kind = model.state?.layer(layer) ?? "attention";
     block("attn_norm.weight", [model.width]);
     if (kind === "attention") attention(model, block, better(layer));
