@@ -1,4 +1,4 @@
-import type { ModelFacts } from "#models/facts.ts";
+import { MiB, type ModelFacts } from "#models/facts.ts";
 import { largestContext, smallerQuantization } from "#models/fit/advice.ts";
 import { estimateLlamaCpp, type LlamaCppEstimate } from "#models/fit/llamacpp.ts";
 import type { Device, LlamaCppSettings } from "#models/fit/settings.ts";
@@ -48,10 +48,20 @@ export function judgeLlamaCpp(
           quantization: smallerQuantization(model, (of) => works(estimate(of, settings.context)))?.name,
         }
       : {};
-  const needs = found.devices.map(({ device, totalMiB }) => ({ ...device, needMiB: totalMiB }));
-  const machine = { name: "the machine's memory", freeMiB: machineFreeMiB, needMiB: found.machineMiB };
+  const needs = found.devices.map(({ device, totalMiB, weightsMiB }) => ({
+    name: device.name,
+    freeMiB: device.freeMiB,
+    needMiB: totalMiB,
+    weightsMiB,
+  }));
+  const machine = {
+    name: "the machine's memory",
+    freeMiB: machineFreeMiB,
+    needMiB: found.machineMiB,
+    weightsMiB: devices.length === 0 ? model.totalBytes / MiB : 0,
+  };
   const places = machineFreeMiB === undefined && devices.length > 0 ? needs : [...needs, machine];
-  return judgement(found, places, advice);
+  return { estimate: found, advice, ...wordsOf(found, places, advice) };
 }
 
 /** Judges a vLLM service; see {@link estimateVllm}. */
@@ -66,74 +76,86 @@ export function judgeVllm(
     found.verdict === "does-not-fit"
       ? { context: largestContext(settings.maxModelLen, (length) => estimate(length).verdict === "fits") }
       : {};
-  const places = found.devices.map((need) => ({
-    name: need.device.name,
-    freeMiB:
-      need.device.totalMiB === undefined && need.device.freeMiB === undefined ? undefined : need.budgetMiB,
-    needMiB: need.budgetMiB - need.cacheMiB + found.requestMiB,
+  const places = found.devices.map(({ device, budgetMiB, cacheMiB, weightsMiB }) => ({
+    name: device.name,
+    freeMiB: budgetMiB > 0 ? budgetMiB : undefined,
+    needMiB: budgetMiB - cacheMiB + found.requestMiB,
+    weightsMiB,
   }));
-  const judged = judgement(found, places, advice, found.reasons);
-  if (judged.decision !== "pass" || found.concurrency >= 2) return judged;
-  const text = `${judged.text}; tight: ${found.concurrency.toFixed(1)} requests of full length at once`;
-  return { ...judged, decision: "warn", text };
+  const words = wordsOf(found, places, advice, found.reasons);
+  if (found.verdict !== "fits" || found.concurrency >= 2) return { estimate: found, advice, ...words };
+  const text = `${words.text}; tight: ${found.concurrency.toFixed(1)} requests of full length at once`;
+  return { estimate: found, advice, decision: "warn", text };
 }
 
 interface Place {
   readonly name: string;
   readonly freeMiB?: number | undefined;
   readonly needMiB: number;
+  /** Of the need, what is sure whatever else is an estimate: the weights. */
+  readonly weightsMiB: number;
 }
 
-type Estimate = Pick<LlamaCppEstimate, "doubts"> & { readonly verdict: LlamaCppEstimate["verdict"] };
+type Estimate = Pick<LlamaCppEstimate, "doubts" | "verdict">;
+type Words = Pick<Judgement<unknown>, "decision" | "text">;
 
-function judgement<E extends Estimate>(
-  estimate: E,
+function wordsOf(
+  { verdict, doubts }: Estimate,
   places: readonly Place[],
   advice: Advice,
   reasons: readonly string[] = [],
-): Judgement<E> {
-  const { verdict, doubts } = estimate;
-  const over = places.filter(({ freeMiB, needMiB }) => freeMiB !== undefined && needMiB > freeMiB);
-  const least = Math.min(...places.map(({ freeMiB = Infinity, needMiB }) => freeMiB - needMiB));
-  const sure = doubts.length === 0 ? "" : ` (estimate: ${doubts.join("; ")})`;
-  if (verdict === "does-not-fit") {
-    const numbers = [
-      ...reasons,
-      ...(over.length > 0 ? over : reasons.length > 0 ? [] : places).map(numbersOf),
-    ];
-    const text = `does not fit: ${numbers.join("; ")}; ${adviceText(advice)}${sure}`;
-    return { estimate, decision: doubts.length === 0 ? "refuse" : "warn", text, advice };
-  }
-  if (verdict === "unknown") {
-    const silent = places.filter(({ freeMiB }) => freeMiB === undefined).map(({ name }) => name);
-    const text = `not judged: ${silent.join(", ")} ${silent.length === 1 ? "tells" : "tell"} no free memory; ${places.map(numbersOf).join("; ")}${sure}`;
-    return { estimate, decision: "warn", text, advice };
-  }
-  const tight = verdict === "fits-without-pipelining" || least < tightMiB;
-  const how =
-    verdict === "fits-without-pipelining"
-      ? "fits without pipelining (prompts are read a little slower)"
-      : tight
-        ? "fits, tight"
-        : "fits";
+): Words {
+  const { decision, text } =
+    verdict === "does-not-fit"
+      ? refusal(places, advice, reasons, doubts.length === 0)
+      : verdict === "unknown"
+        ? silence(places)
+        : agreement(places, verdict);
+  return { decision, text: doubts.length === 0 ? text : `${text} (estimate: ${doubts.join("; ")})` };
+}
+
+function refusal(places: readonly Place[], advice: Advice, reasons: readonly string[], sure: boolean): Words {
+  const over = places.filter(({ freeMiB = Infinity, needMiB }) => needMiB > freeMiB);
+  const free = places.reduce((sum, { freeMiB = 0 }) => sum + freeMiB, 0);
+  const weights = places.reduce((sum, { weightsMiB }) => sum + weightsMiB, 0);
+  const numbers = [...reasons, ...over.map(numbersOf)];
   return {
-    estimate,
-    decision: tight ? "warn" : "pass",
-    text: `${how}: ${places.map(numbersOf).join("; ")}${sure}`,
-    advice,
+    decision: sure || weights > free ? "refuse" : "warn",
+    text: `does not fit: ${numbers.join("; ")}; ${adviceText(advice)}`,
+  };
+}
+
+function silence(places: readonly Place[]): Words {
+  const silent = places.filter(({ freeMiB }) => freeMiB === undefined).map(({ name }) => name);
+  const verb = silent.length === 1 ? "tells" : "tell";
+  const numbers = places.map(numbersOf).join("; ");
+  return { decision: "warn", text: `not judged: ${silent.join(", ")} ${verb} no free memory; ${numbers}` };
+}
+
+function agreement(places: readonly Place[], verdict: Estimate["verdict"]): Words {
+  const left = Math.min(...places.map(({ freeMiB = Infinity, needMiB }) => freeMiB - needMiB));
+  const slower = verdict === "fits-without-pipelining";
+  const tight = left < tightMiB;
+  const how = slower
+    ? "fits without pipelining (prompts are read a little slower)"
+    : tight
+      ? "fits, tight"
+      : "fits";
+  return {
+    decision: slower || tight ? "warn" : "pass",
+    text: `${how}: ${places.map(numbersOf).join("; ")}`,
   };
 }
 
 function numbersOf({ name, freeMiB, needMiB }: Place): string {
-  return freeMiB === undefined
-    ? `${name} needs ${gib(needMiB)} GiB`
-    : `${name} needs ${gib(needMiB)} GiB and has ${gib(freeMiB)} GiB`;
+  const need = `${name} needs ${gib(needMiB)} GiB`;
+  return freeMiB === undefined ? need : `${need} and has ${gib(freeMiB)} GiB`;
 }
 
 function adviceText({ context, quantization }: Advice): string {
   const ways = [
     ...(context === undefined ? [] : [`a context of ${context} tokens`]),
-    ...(quantization === undefined ? [] : [`${quantization}`]),
+    ...(quantization === undefined ? [] : [quantization]),
   ];
   if (ways.length === 0) return "no smaller context or quantization fits here";
   return `fits with ${ways.join(", or with ")}`;

@@ -55,11 +55,17 @@ export interface Device {
   readonly name: string;
   /** Memory that is free for the engine, MiB; `undefined`: nothing tells (`[N/A]`, unified memory). */
   readonly freeMiB: number | undefined;
-  /** All its memory, MiB; vLLM's share is of this. @default freeMiB */
+  /** All memory that programs can have, MiB ({@link usableMiB}); vLLM's share is of this. @default freeMiB */
   readonly totalMiB?: number | undefined;
   /** Such as `8.6`. */
   readonly computeCapability?: string | undefined;
 }
+
+/**
+ * Memory of a GPU that programs can have, of the total that nvidia-smi names, MiB: the driver keeps some for itself
+ * (`memory.reserved`, which is better where it is known). Logged: 381 of 12288, 430 of 24576, 484 of 32607, 438 of 81559.
+ */
+export const usableMiB = (totalMiB: number): number => totalMiB - Math.min(490, totalMiB * 0.04);
 
 /**
  * What a CUDA program takes on a device before it stores anything, MiB: context, kernels, cuBLAS's workspace.

@@ -10,7 +10,7 @@ export interface VllmSettings {
   readonly tensorParallel: number;
   readonly pipelineParallel: number;
   /** Bytes of a cached number: 2, or 1 with `--kv-cache-dtype fp8`. */
-  readonly cacheBytes: 1 | 2;
+  readonly cacheBytes: number;
   /** `--max-num-batched-tokens`; `undefined`: vLLM's own, 8192 from 70 GiB on and 2048 below. */
   readonly batchedTokens?: number | undefined;
   /** `--max-num-seqs`; the sampler is warmed up for that many. */
@@ -150,12 +150,12 @@ const communicationMiB = ({ computeCapability }: Device) =>
   /^(9|10)\./.test(computeCapability ?? "") ? 1830 : 100;
 
 /**
- * MXFP4 weights are repacked for the card, and more than the file stays taken: 7.5 GiB beside 66 GiB of gpt-oss-120b on H100
- * (vllm #23278, #27508). An allowance of an eighth.
+ * MXFP4 weights are padded and repacked for the card, and more than the file stays taken: gpt-oss-120b, 60.8 GiB of files,
+ * takes 66 GiB on H100 and another 7.5 GiB are missing (vllm #23278, #27508). An allowance of a fifth.
  */
 const repackedMiB = (model: ModelFacts, { tensorParallel, pipelineParallel }: VllmSettings) =>
   model.doubts.some((doubt) => doubt.startsWith("MXFP4"))
-    ? model.totalBytes / 8 / tensorParallel / pipelineParallel / MiB
+    ? model.totalBytes / 5 / tensorParallel / pipelineParallel / MiB
     : 0;
 
 /** The profiling run: a full batch through the widest layer, in 16 bit; then as many rows of logits as sequences. */
@@ -167,8 +167,8 @@ function activationBytes(model: ModelFacts, settings: VllmSettings, device: Devi
     return gathered + 3 * model.width;
   });
   const forward = batch * Math.max(0, ...widths) * 2;
-  // Logits as floats, their sorted copy with indices, and the probabilities.
-  const sampler = Math.min(settings.sequences, batch) * model.vocabulary * 20;
+  // Logits in 16 and in 32 bit, the probabilities, and half of that for what is sorted.
+  const sampler = Math.min(settings.sequences, batch) * model.vocabulary * 12;
   return Math.max(forward, sampler);
 }
 

@@ -23,6 +23,8 @@ export interface Description {
     readonly used: number;
     readonly width: number;
     readonly shared?: number;
+    /** Up and down alone, without a gate (Nemotron). */
+    readonly ungated?: boolean;
   };
   /** Biases of queries, keys and values. */
   readonly biases?: boolean;
@@ -126,11 +128,11 @@ function feedForward(model: Description, layer: number, add: Add, downType: stri
     return;
   }
   add("ffn_gate_inp.weight", [width, experts.count], "F32");
-  add("ffn_gate_exps.weight", [width, experts.width, experts.count]);
+  if (!experts.ungated) add("ffn_gate_exps.weight", [width, experts.width, experts.count]);
   add("ffn_up_exps.weight", [width, experts.width, experts.count]);
   add("ffn_down_exps.weight", [experts.width, width, experts.count], downType);
   if (experts.shared === undefined) return;
-  add("ffn_gate_shexp.weight", [width, experts.shared]);
+  if (!experts.ungated) add("ffn_gate_shexp.weight", [width, experts.shared]);
   add("ffn_up_shexp.weight", [width, experts.shared]);
   add("ffn_down_shexp.weight", [experts.shared, width], downType);
 }

@@ -159,7 +159,7 @@ export const knownModels: readonly { readonly name: RegExp; readonly model: Desc
       keyHeads: 2,
       keyLength: 128,
       feedForward: 0,
-      experts: { count: 128, used: 6, width: 1856, shared: 3712 },
+      experts: { count: 128, used: 6, width: 1856, shared: 3712, ungated: true },
       state: {
         inner: 4096,
         size: 128,
@@ -173,7 +173,22 @@ export const knownModels: readonly { readonly name: RegExp; readonly model: Desc
     },
   },
   {
-    name: /gpt-oss-(20|120)b/i,
+    name: /gpt-oss-120b/i,
+    model: {
+      architecture: "gpt-oss",
+      layers: 36,
+      width: 2880,
+      vocabulary: 201_088,
+      heads: 64,
+      keyHeads: 8,
+      keyLength: 64,
+      feedForward: 0,
+      experts: { count: 128, used: 4, width: 2880 },
+      keys: { "attention.sliding_window": 128 },
+    },
+  },
+  {
+    name: /gpt-oss-20b/i,
     model: {
       architecture: "gpt-oss",
       layers: 24,

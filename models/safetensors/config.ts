@@ -8,13 +8,13 @@ export class Config {
     if (typeof json !== "object" || json === null || Array.isArray(json))
       throw new Error("config.json is no object");
     this.#outer = json as Record<string, unknown>;
-    const text = this.#outer["text_config"] ?? this.#outer["llm_config"];
+    const text = this.#outer.text_config ?? this.#outer.llm_config;
     this.#inner = typeof text === "object" && text !== null ? (text as Record<string, unknown>) : this.#outer;
   }
 
   /** `model_type` of the language model. */
   get architecture(): string {
-    return String(this.#inner["model_type"] ?? this.#outer["model_type"] ?? "unknown");
+    return String(this.#inner.model_type ?? this.#outer.model_type ?? "unknown");
   }
 
   raw(...names: readonly string[]): unknown {
