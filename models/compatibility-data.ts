@@ -40,61 +40,112 @@ export const cudaGenerations: readonly CudaGeneration[] = [
 /** A build of an engine with CUDA. */
 export interface CudaBuild extends Sourced {
   readonly engine: "vllm" | "llamacpp";
-  /** As the engine's releases name it: `cu130`, `cuda-12.8`. */
+  readonly system: "linux" | "windows";
+  /** As the engine's releases name it: `cu130`, `cuda-12.8`. `cuda-13` is whichever 13.x a release has. */
   readonly variant: string;
   /** CUDA that it was built with, such as 12.9. */
   readonly cuda: string;
-  /** Driver branch that knows this CUDA; below it, down to the generation's, code cannot be compiled on the machine. */
+  /** Driver branch that knows this CUDA; older ones, down to the generation's, cannot compile its PTX. */
   readonly fullDriver: number;
-  /** Compute capabilities that it has kernels for. */
-  readonly capabilities: readonly string[];
+  /** Compute capabilities with machine code; it also runs on higher minor versions of the same major one. */
+  readonly compiled: readonly string[];
+  /** Those with PTX, which the driver compiles for this and any newer GPU at the first start. */
+  readonly ptx: readonly string[];
+  /** It compiles kernels while it runs (Triton, torch.compile): an older driver may stop it anywhere. */
+  readonly compilesItself?: boolean;
+  /** Lowest compute capability that the engine itself takes. */
+  readonly lowest: string;
   /** Processors there is a build for, as `uname -m` prints them. */
   readonly processors: readonly string[];
 }
 
-/** Builds in the order in which they are preferred. `cuda-13` and `cuda-12` stand for the newest of a release. */
+const both = ["x86_64", "aarch64"];
+
+/** In the order in which they are preferred. */
 export const cudaBuilds: readonly CudaBuild[] = [
   {
     engine: "vllm",
+    system: "linux",
     variant: "cu130",
     cuda: "13.0",
     fullDriver: 580,
-    capabilities: ["7.5", "8.0", "8.6", "8.7", "8.9", "9.0", "10.0", "11.0", "12.0"],
-    processors: ["x86_64", "aarch64"],
+    compiled: ["7.5", "8.0", "8.6", "8.7", "8.9", "9.0", "10.0", "11.0", "12.0"],
+    ptx: [],
+    compilesItself: true,
+    lowest: "7.5",
+    processors: both,
     source:
-      "https://github.com/vllm-project/vllm/pull/39878 and issue 42756 (vLLM 0.20 to 0.33, the default wheel)",
+      "vLLM 0.20 to 0.33, the default wheel: pull 39878, issue 42756, CUDA_SUPPORTED_ARCHS in CMakeLists.txt",
     read: "2026-11-24",
   },
   {
     engine: "vllm",
+    system: "linux",
     variant: "cu129",
     cuda: "12.9",
     fullDriver: 575,
-    capabilities: ["7.5", "8.0", "8.6", "8.7", "8.9", "9.0", "10.0", "12.0"],
-    processors: ["x86_64", "aarch64"],
-    source: "https://github.com/vllm-project/vllm/issues/42756 (wheel +cu129 among the release's files)",
+    compiled: ["7.5", "8.0", "8.6", "8.7", "8.9", "9.0", "10.0", "12.0", "12.1"],
+    ptx: [],
+    compilesItself: true,
+    lowest: "7.5",
+    processors: both,
+    source:
+      "vLLM 0.20 to 0.33, the wheel +cu129 among the release's files: issue 42756, CUDA_SUPPORTED_ARCHS",
     read: "2026-11-24",
   },
   {
     engine: "llamacpp",
+    system: "linux",
     variant: "cuda-13",
     cuda: "13.3",
-    fullDriver: 580,
-    capabilities: ["7.5", "8.0", "8.6", "8.9", "9.0", "10.0", "12.0"],
-    processors: ["x86_64", "aarch64"],
+    // CUDA 13.0 came with 580 and each minor version with a later branch; 610 is the one of 13.3's time.
+    fullDriver: 610,
+    compiled: ["8.6", "8.9", "12.0", "12.1"],
+    ptx: ["7.5", "8.0", "9.0"],
+    lowest: "7.5",
+    processors: both,
     source:
-      "https://github.com/ggml-org/llama.cpp/releases (Linux archives cuda-13.x) and ggml's CMake lists",
+      "llama.cpp's release archives and ggml/src/ggml-cuda/CMakeLists.txt (releases set no list of their own)",
     read: "2026-11-24",
   },
   {
     engine: "llamacpp",
+    system: "linux",
     variant: "cuda-12",
     cuda: "12.8",
     fullDriver: 570,
-    capabilities: ["5.0", "6.0", "6.1", "7.0", "7.5", "8.0", "8.6", "8.9", "9.0", "12.0"],
-    processors: ["x86_64", "aarch64"],
+    compiled: ["8.6", "8.9", "12.0"],
+    ptx: ["5.0", "6.1", "7.0", "7.5", "8.0", "9.0"],
+    lowest: "5.0",
+    processors: both,
     source:
-      "https://github.com/ggml-org/llama.cpp/releases (Linux archives cuda-12.8) and ggml's CMake lists",
+      "llama.cpp's release archives and ggml/src/ggml-cuda/CMakeLists.txt (releases set no list of their own)",
+    read: "2026-11-24",
+  },
+  {
+    engine: "llamacpp",
+    system: "windows",
+    variant: "cuda-13",
+    cuda: "13.3",
+    fullDriver: 610,
+    compiled: ["8.6", "8.9", "12.0", "12.1"],
+    ptx: ["7.5", "8.0", "9.0"],
+    lowest: "7.5",
+    processors: ["x86_64"],
+    source: "llama.cpp's release archives (win-cuda-13.x) and ggml/src/ggml-cuda/CMakeLists.txt",
+    read: "2026-11-24",
+  },
+  {
+    engine: "llamacpp",
+    system: "windows",
+    variant: "cuda-12",
+    cuda: "12.4",
+    fullDriver: 550,
+    compiled: ["8.6", "8.9"],
+    ptx: ["5.0", "6.1", "7.0", "7.5", "8.0", "9.0"],
+    lowest: "5.0",
+    processors: ["x86_64"],
+    source: "llama.cpp's release archives (win-cuda-12.4) and ggml/src/ggml-cuda/CMakeLists.txt",
     read: "2026-11-24",
   },
 ];

@@ -14,7 +14,6 @@ const blocks: Readonly<Record<number, Block>> = {
   6: { name: "Q5_0", values: 32, bytes: 22 },
   7: { name: "Q5_1", values: 32, bytes: 24 },
   8: { name: "Q8_0", values: 32, bytes: 34 },
-  9: { name: "Q8_1", values: 32, bytes: 36 },
   10: { name: "Q2_K", values: 256, bytes: 84 },
   11: { name: "Q3_K", values: 256, bytes: 110 },
   12: { name: "Q4_K", values: 256, bytes: 144 },
@@ -40,6 +39,7 @@ const blocks: Readonly<Record<number, Block>> = {
   35: { name: "TQ2_0", values: 256, bytes: 66 },
   39: { name: "MXFP4", values: 32, bytes: 17 },
   40: { name: "NVFP4", values: 64, bytes: 36 },
+  41: { name: "Q1_0", values: 128, bytes: 18 },
 };
 
 /**
