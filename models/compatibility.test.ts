@@ -55,14 +55,18 @@ test("what fits no build is told for each, with the GPU or driver that stands ag
       "cu129: CUDA 12 needs driver 525 or newer, and it has 470.256.02",
     ],
   });
-  expect(chooseBuild("vllm", { architecture: "ppc64le", gpus: [rtx4090], driver: "580.95.05" })).toMatchObject({
+  expect(
+    chooseBuild("vllm", { architecture: "ppc64le", gpus: [rtx4090], driver: "580.95.05" }),
+  ).toMatchObject({
     reasons: [expect.stringContaining("no build for ppc64le"), expect.anything()],
   });
 });
 
 test("what nobody has looked at is said, and never judged", () => {
   expect(chooseBuild("vllm", {})).toEqual({ reasons: ["nothing is recorded of its GPUs"] });
-  expect(chooseBuild("vllm", { gpus: [rtx4090] })).toMatchObject({ reasons: [expect.stringContaining("no driver")] });
+  expect(chooseBuild("vllm", { gpus: [rtx4090] })).toMatchObject({
+    reasons: [expect.stringContaining("no driver")],
+  });
   expect(chooseBuild("vllm", { gpus: [{ name: "Thor" }], driver: "580.95.05" })).toEqual({
     variant: "cu130",
     warnings: ["Thor does not tell its compute capability: not judged"],
@@ -91,8 +95,16 @@ test("Windows has builds of its own", () => {
 });
 
 test("kernel modules: open for the newest, proprietary for the oldest, none for both in one machine", () => {
-  expect(chooseModules(["8.9", "9.0"])).toEqual({ flavours: ["open", "proprietary"], firstBranch: 0, lastBranch: 9999 });
-  expect(chooseModules(["8.9", "6.1"])).toEqual({ flavours: ["proprietary"], firstBranch: 0, lastBranch: 580 });
+  expect(chooseModules(["8.9", "9.0"])).toEqual({
+    flavours: ["open", "proprietary"],
+    firstBranch: 0,
+    lastBranch: 9999,
+  });
+  expect(chooseModules(["8.9", "6.1"])).toEqual({
+    flavours: ["proprietary"],
+    firstBranch: 0,
+    lastBranch: 580,
+  });
   expect(chooseModules(["12.0"])).toEqual({ flavours: ["open"], firstBranch: 570, lastBranch: 9999 });
   expect(chooseModules(["12.0", "6.1"]).flavours).toEqual([]);
 });
@@ -104,5 +116,6 @@ test("every statement has its source and day, and the driver lines leave no gap 
   }
   const lines = driverLines.toSorted((a, b) => a.from - b.from);
   expect(lines[0]?.from).toBe(525);
-  for (const [index, line] of lines.entries()) expect(lines[index + 1]?.from ?? line.to + 1).toBe(line.to + 1);
+  for (const [index, line] of lines.entries())
+    expect(lines[index + 1]?.from ?? line.to + 1).toBe(line.to + 1);
 });

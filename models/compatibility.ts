@@ -8,7 +8,7 @@ import {
 } from "#models/compatibility-data.ts";
 
 /** A GPU as the inventory records it; what its driver does not tell (`[N/A]`) is undefined. */
-export interface RecordedGpu {
+interface RecordedGpu {
   readonly name?: string | undefined;
   readonly memoryMiB?: number | undefined;
   /** Such as `8.9`. */
@@ -85,14 +85,20 @@ function judgeBuild(build: CudaBuild, { architecture = "x86_64", gpus = [], driv
     reasons: [
       ...(build.processors.includes(architecture) ? [] : [`there is no build for ${architecture}`]),
       ...driverReasons(Number.parseInt(build.cuda, 10), driver),
-      ...unique(which("not").map((gpu) => `it has no code for ${titleOf(gpu)}, and begins at ${build.lowest}`)),
+      ...unique(
+        which("not").map((gpu) => `it has no code for ${titleOf(gpu)}, and begins at ${build.lowest}`),
+      ),
     ],
     risks: driver === undefined ? [] : risksOf(build, driver, which("ptx")),
   };
 }
 
 /** Machine code runs on any driver of the generation; what has to be compiled needs one that knows this CUDA. */
-function risksOf({ cuda, fullDriver, compilesItself }: CudaBuild, driver: string, ptx: readonly RecordedGpu[]): string[] {
+function risksOf(
+  { cuda, fullDriver, compilesItself }: CudaBuild,
+  driver: string,
+  ptx: readonly RecordedGpu[],
+): string[] {
   if (branchOf(driver) >= fullDriver) return [];
   const line = driverLine(driver)?.means;
   const what = [

@@ -44,7 +44,7 @@ export async function keepFacts(folder: string, key: FactsKey, facts: ModelFacts
 }
 
 /** Whether a revision names one state for ever. */
-export const isCommit = (revision: string): boolean => /^[0-9a-f]{40}$/.test(revision);
+const isCommit = (revision: string): boolean => /^[0-9a-f]{40}$/.test(revision);
 
 function pathOf(folder: string, { repository, revision, files }: FactsKey): string {
   const hash = createHash("sha256")

@@ -64,7 +64,3 @@ export interface LayerWork {
 
 /** Bytes of one MiB, the unit of every estimate. */
 export const MiB = 2 ** 20;
-
-/** Weights of everything that is not the input table, bytes. */
-export const offloadedBytes = (model: ModelFacts): number =>
-  model.outputBytes + model.layers.reduce((sum, layer) => sum + layer.weightBytes, 0);

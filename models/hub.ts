@@ -31,7 +31,7 @@ export class HubError extends Error {
 }
 
 /** Address of a file on a hub. */
-export const fileUrl = ({ endpoint }: Hub, { repository, revision, file }: HubFile): string =>
+const fileUrl = ({ endpoint }: Hub, { repository, revision, file }: HubFile): string =>
   `${endpoint.replace(/\/+$/, "")}/${repository}/resolve/${encodeURIComponent(revision)}/${file.split("/").map(encodeURIComponent).join("/")}`;
 
 /** The beginning of a file on a hub: one request with a range, broken off as soon as the reader has enough. */

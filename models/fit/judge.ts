@@ -1,15 +1,17 @@
 import { MiB, type ModelFacts } from "#models/facts.ts";
 import { largestContext, smallerQuantization } from "#models/fit/advice.ts";
-import { estimateLlamaCpp, type LlamaCppEstimate } from "#models/fit/llamacpp.ts";
+import { estimateLlamaCpp, fittingSplit, type LlamaCppEstimate } from "#models/fit/llamacpp.ts";
 import type { Device, LlamaCppSettings } from "#models/fit/settings.ts";
 import { estimateVllm, type VllmEstimate, type VllmSettings } from "#models/fit/vllm.ts";
 
 /** What would fit where the wanted does not. */
-export interface Advice {
+interface Advice {
   /** Largest context, tokens (of all slots; of one request for vLLM). */
   readonly context?: number | undefined;
   /** Next smaller quantization with the wanted context, such as `Q3_K_M`. */
   readonly quantization?: string | undefined;
+  /** Shares of the devices (`-ts`) with which the wanted fits as it is; by free memory is not the best for a long context. */
+  readonly tensorSplit?: readonly number[] | undefined;
 }
 
 /** An estimate, in words too. */
@@ -45,6 +47,7 @@ export function judgeLlamaCpp(
     found.verdict === "does-not-fit"
       ? {
           context: largestContext(settings.context, (context) => works(estimate(model, context)), step),
+          tensorSplit: fittingSplit(model, settings, devices),
           quantization: smallerQuantization(model, (of) => works(estimate(of, settings.context)))?.name,
         }
       : {};
@@ -152,8 +155,9 @@ function numbersOf({ name, freeMiB, needMiB }: Place): string {
   return freeMiB === undefined ? need : `${need} and has ${gib(freeMiB)} GiB`;
 }
 
-function adviceText({ context, quantization }: Advice): string {
+function adviceText({ context, quantization, tensorSplit }: Advice): string {
   const ways = [
+    ...(tensorSplit === undefined ? [] : [`-ts ${tensorSplit.join(",")}`]),
     ...(context === undefined ? [] : [`a context of ${context} tokens`]),
     ...(quantization === undefined ? [] : [quantization]),
   ];

@@ -68,6 +68,35 @@ export function estimateLlamaCpp(
   };
 }
 
+/**
+ * Layers for each device, as `-ts` takes them, with which a model fits that does not fit by free memory: one layer at a time
+ * is moved from the device that lacks most to the one that has most left.
+ * @returns `undefined`: shares were given, or none were found
+ */
+export function fittingSplit(
+  model: ModelFacts,
+  settings: LlamaCppSettings,
+  devices: readonly Device[],
+): readonly number[] | undefined {
+  if (settings.splitMode !== "layer" || settings.tensorSplit !== undefined || devices.length < 2)
+    return undefined;
+  const places = placementOf(model, settings, devices);
+  const shares = devices.map((_, index) => places.filter((place) => place === index).length);
+  for (const _ of places) {
+    const tensorSplit = [...shares];
+    const left = layerNeeds(model, { ...settings, tensorSplit }, devices, false).map(
+      ({ device, totalMiB }) => (device.freeMiB ?? 0) - totalMiB,
+    );
+    if (left.every((it) => it >= 0)) return tensorSplit;
+    const from = left.indexOf(Math.min(...left));
+    const to = left.indexOf(Math.max(...left));
+    if (shares[from] === 0) return undefined;
+    shares[from] = (shares[from] ?? 0) - 1;
+    shares[to] = (shares[to] ?? 0) + 1;
+  }
+  return undefined;
+}
+
 /** llama-context.cpp: several devices, whole layers split, everything on them, and no tensors placed by hand. */
 const canPipeline = (model: ModelFacts, settings: LlamaCppSettings, devices: readonly Device[]) =>
   devices.length > 1 &&

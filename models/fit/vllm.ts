@@ -34,7 +34,7 @@ export const vllmDefaults: VllmSettings = {
 };
 
 /** What one GPU has to hold, MiB. */
-export interface VllmNeed {
+interface VllmNeed {
   readonly device: Device;
   /** The share of its memory. */
   readonly budgetMiB: number;
@@ -93,7 +93,7 @@ export function estimateVllm(
  * What is wrong with the split itself, before any memory is counted.
  * @returns sentences; empty: nothing
  */
-export function parallelProblems(
+function parallelProblems(
   model: ModelFacts,
   { tensorParallel, pipelineParallel }: VllmSettings,
   devices: readonly Device[],

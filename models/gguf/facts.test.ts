@@ -63,7 +63,9 @@ test("layers that use the keys of earlier ones keep none; MTP layers are loaded 
 
 test("heads may differ from layer to layer; a layer without any keeps nothing", () => {
   const facts = factsWith("llama", { "attention.head_count_kv": [2, 2, 0, 4, 2, 2, 2, 2] });
-  expect(facts.layers.map(({ cache }) => cache?.keyWidth ?? 0)).toEqual([128, 128, 0, 256, 128, 128, 128, 128]);
+  expect(facts.layers.map(({ cache }) => cache?.keyWidth ?? 0)).toEqual([
+    128, 128, 0, 256, 128, 128, 128, 128,
+  ]);
 });
 
 test("without an output of its own a model loads its token table twice", () => {

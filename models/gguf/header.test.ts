@@ -38,7 +38,13 @@ test("the weights of a whole file are the file less its header", () => {
   const file = tinyGguf();
   const header = parseGgufHeader(file);
   const facts = ggufFacts(header ? [header] : []);
-  expect(facts).toMatchObject({ architecture: "llama", width: 64, heads: 4, trainedContext: 2048, doubts: [] });
+  expect(facts).toMatchObject({
+    architecture: "llama",
+    width: 64,
+    heads: 4,
+    trainedContext: 2048,
+    doubts: [],
+  });
   expect(facts.layers).toHaveLength(6);
   expect(facts.layers[0]?.cache).toEqual({ keyWidth: 32, valueWidth: 32, heads: 2, window: undefined });
   expect(facts.totalBytes).toBeLessThan(file.length);

@@ -4,7 +4,7 @@ import { tensorBytes } from "#models/gguf/tensor-types.ts";
 export type GgufValue = number | boolean | string | readonly number[] | readonly boolean[] | SkippedList;
 
 /** A list whose items nobody here needs. */
-export interface SkippedList {
+interface SkippedList {
   readonly length: number;
 }
 

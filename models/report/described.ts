@@ -82,27 +82,6 @@ export function headerOf(model: Description, quantization: Quantization): GgufHe
 export const describedModel = (model: Description, quantization: Quantization): ModelFacts =>
   ggufFacts([headerOf(model, quantization)]);
 
-/**
- * The same model with weights of another size: what a log says, spread evenly over the layers.
- * @param layersBytes of all layers
- * @param outputBytes of norm and output
- */
-export function withWeights(model: ModelFacts, layersBytes: number, outputBytes: number): ModelFacts {
-  const before = model.layers.reduce((sum, { weightBytes }) => sum + weightBytes, 0);
-  const scale = layersBytes / before;
-  return {
-    ...model,
-    layers: model.layers.map((layer) => ({
-      ...layer,
-      weightBytes: layer.weightBytes * scale,
-      expertBytes: layer.expertBytes * scale,
-      largestExpertBytes: layer.largestExpertBytes * scale,
-    })),
-    outputBytes,
-    totalBytes: layersBytes + outputBytes + model.inputBytes,
-  };
-}
-
 type Add = (name: string, shape: readonly number[], type?: string) => void;
 
 function attention(model: Description, add: Add, valueType: string): void {

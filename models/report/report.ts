@@ -12,7 +12,7 @@ export interface Report {
   readonly summary: Summary;
 }
 
-export interface Summary {
+interface Summary {
   /** "Fits" where the engine refused. */
   readonly falseFits: readonly Point[];
   /** "Does not fit" where the engine ran. */
@@ -203,7 +203,19 @@ const mib = (value: number) => String(Math.round(value));
 const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(Math.round(value))}`;
 const percent = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value * 100).toFixed(1)} %`;
 
+/** A Markdown table whose columns are as wide as their widest cell, which is how the formatter wants it. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[], fill = " ") =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0, fill)).join(" | ")} |`;
+  return [
+    line(head),
+    line(
+      head.map(() => "---"),
+      "-",
+    ),
+    ...rows.map((row) => line(row)),
+  ].join("\n");
 }

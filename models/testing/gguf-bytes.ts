@@ -26,7 +26,9 @@ function typed(value: GgufValue): Buffer {
   if (typeof value === "number") return Buffer.concat([u32(4), u32(value)]);
   if (!Array.isArray(value)) throw new Error("a skipped list has no items to write");
   const type = typeof value[0] === "boolean" ? 7 : 4;
-  const items = value.map((item) => (typeof item === "boolean" ? Buffer.of(Number(item)) : u32(Number(item))));
+  const items = value.map((item) =>
+    typeof item === "boolean" ? Buffer.of(Number(item)) : u32(Number(item)),
+  );
   return Buffer.concat([u32(9), u32(type), u64(items.length), ...items]);
 }
 
