@@ -11,12 +11,13 @@ const refusalMilliseconds = 5_000;
  * they act on the hosts as root. Others get PERMISSION_DENIED, and stderr, which the engine shows, tells of the first. Asked
  * once a connection.
  *
+ * @param platform where the system does not tell whose a connection is, one at a time is let in
  * @returns the port
  */
-export function listenForOwnUser(server: grpc.Server): Promise<number> {
+export function listenForOwnUser(server: grpc.Server, platform = process.platform): Promise<number> {
   const calls = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
   const refuse = refusals();
-  const stranger = process.platform === "linux" ? strangerOnLinux : oneAtATime();
+  const stranger = platform === "linux" ? strangerOnLinux : oneAtATime();
   const listener = createServer((socket) => {
     const who = stranger(socket);
     if (who === undefined) calls.injectConnection(socket);
