@@ -88,6 +88,8 @@ mkdir -p -- "$staging" || exit 1
 # What was begun for another content of this name is of no use any more.
 for other in "$(dirname -- "$staging")"/*; do [ "$other" = "$staging" ] || rm -rf -- "$other"; done
 rm -rf -- "$staging/tree" && mkdir -- "$staging/tree" || exit 1
+# What was refused does not stay, with the links in it.
+trap '[ $? -eq 0 ] || rm -rf -- "$staging/tree"' EXIT
 ${before}`,
     fetches: [fetch],
     ...(it.unpack ? { alsoNeeded: sh`\${total0:-0} * ${unpackedFactor}` } : {}),
