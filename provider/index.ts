@@ -2,6 +2,7 @@ import { fstatSync } from "node:fs";
 import grpc from "@grpc/grpc-js";
 import provrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import { createProvider } from "./adapter/provider.ts";
+import { listenForOwnUser } from "./listen.ts";
 
 /** State of a large stack travels in one message; gRPC's own limit is 4 MB. */
 const maxMessageBytes = 400 * 1024 * 1024;
@@ -34,10 +35,9 @@ process.on("SIGTERM", exit);
 const stdin = fstatSync(0);
 if (stdin.isFIFO() || stdin.isSocket()) process.stdin.resume().on("end", exit);
 
-server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
-  if (error) {
-    process.stderr.write(`gpuhost provider: ${error.message}\n`);
-    process.exit(1);
-  }
-  process.stdout.write(`${port}\n`);
-});
+try {
+  process.stdout.write(`${await listenForOwnUser(server)}\n`);
+} catch (error) {
+  process.stderr.write(`gpuhost provider: ${(error as Error).message}\n`);
+  process.exit(1);
+}

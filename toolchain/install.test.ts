@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -8,13 +10,23 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { buildWithGo, requiredVersion } from "./go-build.ts";
-import { ensurePulumi, pulumiFolder, pulumiVersion, type Way } from "./install.ts";
+import {
+  downloadAndPin,
+  downloadPinned,
+  ensurePulumi,
+  pinnedWays,
+  pulumiFolder,
+  pulumiVersion,
+  type Way,
+} from "./install.ts";
 import type { Progress } from "./progress.ts";
-import { downloadFromVendor } from "./vendor-download.ts";
+import { type Archive, recordedHashes, vendorArchive } from "./vendor-archive.ts";
 
 let home: string;
 let said: string[];
@@ -97,23 +109,67 @@ test("of two at once one installs and the other waits for it", async () => {
   expect(installs).toBe(1);
 });
 
-test("the launcher downloads into a folder of its own, from which the programs are taken", async () => {
-  const launcher = script(
-    "launcher.mjs",
-    `import { mkdirSync, writeFileSync } from "node:fs";
-     const bin = process.env.PULUMI_HOME + "/versions/${pulumiVersion}/bin";
-     mkdirSync(bin, { recursive: true });
-     for (const name of ${JSON.stringify(programs)}) writeFileSync(bin + "/" + name, "vendor", { mode: 0o755 });`,
-  );
-  await ensure((folder) => downloadFromVendor(folder, progress, launcher));
-  expect(readFileSync(join(pulumiFolder(home), "pulumi"), "utf8")).toBe("vendor");
+describe("the vendor's archive", () => {
+  let server: Server;
+  let archive: Archive;
+  let record: string;
+  let sha256: string;
+
+  beforeEach(async () => {
+    place(join(home, "packed", "pulumi"), [...programs, "pulumi-analyzer"], "vendor");
+    const name = `pulumi-v${pulumiVersion}-test.tar.gz`;
+    const file = join(home, name);
+    execFileSync("tar", ["-czf", file, "-C", join(home, "packed"), "pulumi"]);
+    sha256 = createHash("sha256").update(readFileSync(file)).digest("hex");
+    server = createServer((request, response) => {
+      if (request.url === `/${name}`) response.end(readFileSync(file));
+      else response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    archive = { name, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/${name}` };
+    record = join(home, "archives.json");
+    writeFileSync(record, '{ "another.tar.gz": "1" }');
+  });
+  afterEach(() => server.close());
+
+  const installed = () => readdirSync(pulumiFolder(home)).sort();
+
+  test("is installed if it has the hash recorded for it", async () => {
+    await ensure(downloadPinned(archive, sha256));
+    expect(installed()).toEqual(["pulumi", "pulumi-analyzer", "pulumi-language-nodejs"]);
+    expect(readFileSync(join(pulumiFolder(home), "pulumi"), "utf8")).toBe("vendor");
+  });
+
+  test("is not even unpacked if it has another", async () => {
+    const way = downloadPinned(archive, "0".repeat(64));
+    await expect(ensure(way)).rejects.toThrow("could not be had");
+    expect(said.join("\n")).toContain(`its SHA-256 is ${sha256}, recorded is ${"0".repeat(64)}`);
+    expect(said.join("\n")).not.toContain("unpacking");
+    expect(readdirSync(join(home, "versions", pulumiVersion))).toEqual([]);
+  });
+
+  test("is trusted once where somebody asks for it: its hash is told and recorded beside the others", async () => {
+    expect(recordedHashes(record)[archive.name]).toBeUndefined();
+    await ensure(downloadAndPin(archive, record));
+    expect(said.join("\n")).toContain(`${archive.name} has the SHA-256 ${sha256}.`);
+    expect(JSON.parse(readFileSync(record, "utf8"))).toEqual({
+      "another.tar.gz": "1",
+      [archive.name]: sha256,
+    });
+    expect(installed()).toContain("pulumi");
+  });
+
+  test("that cannot be had says why in one line, and nothing is recorded", async () => {
+    const missing = { ...archive, url: `${archive.url}.missing` };
+    await expect(ensure(downloadAndPin(missing, record))).rejects.toThrow("could not be had");
+    expect(said).toContain(`${missing.url} could not be downloaded: HTTP 404`);
+    expect(recordedHashes(record)[archive.name]).toBeUndefined();
+  });
 });
 
-test("a download that fails says why in one line", async () => {
-  const launcher = script("launcher.mjs", `console.error("pulumi: fetch failed"); process.exit(1);`);
-  await expect(downloadFromVendor(home, progress, launcher)).rejects.toThrow(
-    "The vendor's download did not work: pulumi: fetch failed",
-  );
+test("without a recorded hash nothing is asked of the vendor", () => {
+  expect(pinnedWays({})).toEqual([buildWithGo]);
+  expect(pinnedWays({ [vendorArchive(pulumiVersion).name]: "0".repeat(64) })).toHaveLength(2);
 });
 
 test("both programs are built with go, with progress", async () => {

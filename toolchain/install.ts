@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { buildWithGo } from "./go-build.ts";
 import { withLock } from "./lock.ts";
 import { type Progress, showProgress } from "./progress.ts";
-import { downloadFromVendor } from "./vendor-download.ts";
+import {
+  type Archive,
+  installArchive,
+  type RecordedHashes,
+  recordedHashes,
+  recordHash,
+  vendorArchive,
+} from "./vendor-archive.ts";
 
 const launcher = createRequire(import.meta.url)("pulumi/package.json") as { version: string };
 
@@ -18,7 +25,7 @@ export type Way = (folder: string, progress: Progress) => Promise<void>;
 interface EnsureOptions {
   /** Pulumi's home. @default $PULUMI_HOME or ~/.pulumi, as the launcher has it */
   readonly home?: string;
-  /** Tried in this order. @default the vendor's download, then a build from Go modules */
+  /** Tried in this order. @default the vendor's archive if its hash is recorded, then a build from Go modules */
   readonly ways?: readonly Way[];
   readonly progress?: Progress;
 }
@@ -40,13 +47,47 @@ export async function ensurePulumi(options: EnsureOptions = {}): Promise<void> {
   const folder = pulumiFolder(options.home);
   if (isComplete(folder)) return;
   const progress = options.progress ?? showProgress();
-  const ways = options.ways ?? [downloadFromVendor, buildWithGo];
+  const ways = options.ways ?? pinnedWays();
   try {
     const waiting = () => progress.now("another process is installing the Pulumi CLI, waiting for it");
     await withLock(`${folder}.lock`, waiting, () => install(folder, ways, progress));
   } finally {
     progress.end();
   }
+}
+
+/** What installs only what is pinned: an archive by the hash recorded here, the Go modules by their go.sum. */
+export function pinnedWays(recorded: RecordedHashes = recordedHashes()): readonly Way[] {
+  const archive = vendorArchive(pulumiVersion);
+  const sha256 = recorded[archive.name];
+  return sha256 === undefined ? [buildWithGo] : [downloadPinned(archive, sha256), buildWithGo];
+}
+
+/** The vendor's archive, if it has this hash. */
+export function downloadPinned(archive: Archive, sha256: string): Way {
+  const accept = (found: string) => {
+    if (found === sha256) return;
+    throw new Error(
+      `${archive.url} is not the file that toolchain/pulumi-archives.json records, and was not unpacked:\n` +
+        `  its SHA-256 is ${found}, recorded is ${sha256}.\n` +
+        `  Somebody changed it on the way or at the vendor. \`npm run toolchain -- --pin\` would trust it from now on.`,
+    );
+  };
+  return (folder, progress) => installArchive(archive, accept, folder, progress);
+}
+
+/** The vendor's archive as it comes. Its hash is recorded, and told, for nothing vouches for this first one. */
+export function downloadAndPin(archive = vendorArchive(pulumiVersion), file?: string): Way {
+  const record = (progress: Progress) => (sha256: string) => {
+    recordHash(archive, sha256, file);
+    progress.say(
+      `${archive.name} has the SHA-256 ${sha256}.\n` +
+        `It is trusted because it came first: compare it with the one the vendor names beside the release\n` +
+        `(https://github.com/pulumi/pulumi/releases/tag/v${pulumiVersion}). It is recorded in toolchain/pulumi-archives.json,\n` +
+        "and each later download is compared with it, also on other machines once that file is committed.",
+    );
+  };
+  return (folder, progress) => installArchive(archive, record(progress), folder, progress);
 }
 
 async function install(folder: string, ways: readonly Way[], progress: Progress): Promise<void> {
@@ -74,7 +115,8 @@ async function install(folder: string, ways: readonly Way[], progress: Progress)
     }
   }
   throw new Error(
-    `The Pulumi CLI ${pulumiVersion} could be had neither from its vendor nor built from Go modules (both reasons above).\n` +
+    `The Pulumi CLI ${pulumiVersion} could not be had (reasons above).\n` +
+      `From its vendor: \`npm run toolchain -- --pin\` downloads it, trusts what comes this once and records its hash.\n` +
       `By hand: unpack https://get.pulumi.com/releases/sdk/pulumi-v${pulumiVersion}-<system>.tar.gz on a machine that reaches it\n` +
       `and copy the files of its pulumi/ folder to ${folder}; or install Go 1.25 or newer and run this again.`,
     { cause: failures },

@@ -3,13 +3,14 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { changeLines, showChanges } from "#checks/change-text.ts";
 import { type Hub, startHub } from "#lab/hub.ts";
 import type { Config } from "#provider/contract/resource.ts";
 import { converge } from "#provider/converge/converge.ts";
 import { download } from "#provider/resources/download/download.ts";
 import { downloadFile, downloadFolder } from "#provider/resources/download/places.ts";
+import { type HostileServer, startHostileServer } from "#tests/hostile/http-server.ts";
 import { describeLab } from "#tests/support/describe-lab.ts";
 import { type Engine, type LogLine, startEngine, urnOf } from "#tests/support/engine.ts";
 import { type Life, startLife } from "#tests/support/life.ts";
@@ -230,6 +231,41 @@ describeLab("Download", () => {
     }
   });
 
+  describe("a server that misbehaves", () => {
+    let server: HostileServer;
+    beforeEach(async () => {
+      server = await startHostileServer(life.lab.gateway);
+      // A disk of its own, so that the attempt ends somewhere.
+      await on(`mkdir -p ${top} && mount -t tmpfs -o size=40m tmpfs ${top}`);
+    });
+    afterEach(async () => {
+      await server.close();
+      await on(`umount ${top}`);
+    });
+    const refusal = (url: string) => message(up({ name: "bad", url, sha256: hash("") }));
+
+    test("sends more than it announced: stopped there, and nothing stays", async () => {
+      expect(await refusal(server.endless)).toContain("it sends more than the 0.0 MB that were announced");
+      expect(await left()).toBe("");
+    });
+
+    test("sends without end and announced nothing: a reserve of the disk stays free, and nothing else stays", async () => {
+      const said = saying();
+      expect(await refusal(server.unannounced)).toMatch(
+        /it does not say how large it is, and came to 39\.\d MB; the rest of the disk stays in reserve/,
+      );
+      expect(said()).not.toContain("cannot write");
+      expect(await left()).toBe("");
+    });
+
+    test("sends on to another protocol: not followed", async () => {
+      expect(await refusal(server.toFtp)).toMatch(/curl: .*Protocol "ftp" .*disabled/);
+      expect(server.ftpConnections).toBe(0);
+      expect(await refusal(server.toFile)).toMatch(/curl: .*Protocol "file" .*disabled/);
+      expect(await left()).toBe("");
+    });
+  });
+
   test.each<[string, () => Buffer, RegExp]>([
     [
       "an absolute member",
@@ -264,6 +300,7 @@ describeLab("Download", () => {
     const want = wantOf("bad.tar.gz", make(), { name: "bad", unpack: { strip } });
     expect(await message(up(want))).toMatch(reason);
     expect(await on(`ls -d ${downloadFolder(want)} /etc/x /x ${top}/x 2>/dev/null || true`)).toBe("");
+    expect(await on(`find ${top} -path '*/tree*'`)).toBe("");
     await life.down(download, want);
     expect(await left()).toBe("");
   });

@@ -6,6 +6,9 @@ begin() { # STAGING: an empty tree; what was begun for another content of this n
   mkdir -p -- "$1" || exit 1
   for other in "$(dirname -- "$1")"/*; do [ "$other" = "$1" ] || rm -rf -- "$other"; done
   rm -rf -- "$1/tree" && mkdir -- "$1/tree" || exit 1
+  # What was refused does not stay, with the links in it.
+  begun=$1
+  trap '[ $? -eq 0 ] || rm -rf -- "$begun/tree"' EXIT
 }
 reuse() { # FILE SHA256 TO: a file that is right and stands there with another mode, say, need not come again
   [ ! -f "$1" ] || [ "$(sum "$1")" != "$2" ] || ln -- "$1" "$3" || exit 1
