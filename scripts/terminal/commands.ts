@@ -148,9 +148,9 @@ export const commands = {
   },
   toolchain: {
     name: "toolchain",
-    what: "makes the Pulumi CLI available",
+    what: "makes the Pulumi CLI available: the vendor's archive by a recorded hash, else built from its Go modules",
     words: [],
-    options: {},
+    options: { pin: { type: "boolean", what: "download the vendor's archive, tell its hash and record it" } },
     exitCodes: failed,
     example: "npm run toolchain",
   },
