@@ -3,6 +3,7 @@ import { bitsPerWeight, largestContext, quantizations } from "#models/fit/advice
 import { judgeLlamaCpp, judgeVllm } from "#models/fit/judge.ts";
 import { type Device, llamaCppDefaults, usableMiB } from "#models/fit/settings.ts";
 import { vllmDefaults } from "#models/fit/vllm.ts";
+import { estimateVllmCpu } from "#models/fit/vllm-cpu.ts";
 import { describedModel, type Quantization } from "#models/report/described.ts";
 import { describe } from "#models/report/known-models.ts";
 
@@ -122,4 +123,14 @@ test("vLLM: the share must be free at the start, heads must be divided, and rank
     "tensor parallel 8 does not divide the model's 28 attention heads",
     "tensor parallel 8 times pipeline parallel 1 needs 8 GPUs, not 2",
   ]);
+});
+
+test("vLLM on the processor: weights and cache space in the machine's memory, and a request in the cache space", () => {
+  const facts = model("Qwen2.5-Coder-1.5B", "F16");
+  const verdict = (cacheSpaceMiB: number, free: number | undefined) =>
+    estimateVllmCpu(facts, { ...vllmDefaults, maxModelLen: 32_768 }, cacheSpaceMiB, free).verdict;
+  expect(verdict(4096, 16_000)).toBe("fits");
+  expect(verdict(4096, 8000)).toBe("does-not-fit");
+  expect(verdict(512, 16_000)).toBe("does-not-fit");
+  expect(verdict(4096, undefined)).toBe("unknown");
 });

@@ -117,6 +117,18 @@ group.each(names)("%s", (name) => {
   });
 });
 
+test("MLA and a model of many heads, as logs of other machines have them", () => {
+  const large: Device = { name: "large", freeMiB: 2_000_000 };
+  const cache = (name: string, settings: Partial<LlamaCppSettings>) =>
+    estimate(name, settings, [large]).devices[0]?.cacheMiB ?? 0;
+  expect(cache("DeepSeek-R1", { context: 32_768, ...q8 })).toBeCloseTo(1166.62, 1);
+  expect(cache("DeepSeek-R1", { context: 65_536 })).toBeCloseTo(4392, 1);
+  expect(cache("GLM-Z1-32B", { context: 32_768 })).toBe(1952);
+  expect(cache("DeepSeek-Coder-V2-Lite", { context: 8192 })).toBe(2160);
+  const state = estimate("Qwen3.6-35B-A3B", { parallel: 8 }, [large]).devices[0]?.stateMiB;
+  expect(state).toBe(502.5);
+});
+
 test("layers go to devices as llama.cpp counts: the output is one more, the first ones stay with the processor", () => {
   expect(splitLayers(48, 49, [1, 1]).filter((it) => it === 0)).toHaveLength(25);
   expect(splitLayers(48, 49, [9, 20, 20]).slice(0, 10)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);

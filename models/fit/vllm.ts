@@ -132,7 +132,7 @@ function needOf(model: ModelFacts, settings: VllmSettings, device: Device): Vllm
     (model.totalBytes * stageShare(model, settings)) / tensorParallel / MiB + repackedMiB(model, settings);
   const contextMiB =
     cudaContextMiB(device) + (tensorParallel * pipelineParallel > 1 ? communicationMiB(device) : 0);
-  const activationMiB = activationBytes(model, settings, device) / MiB;
+  const activationMiB = activationBytes(model, settings, memoryOf(device) ?? 0) / MiB;
   const graphsMiB = settings.eager || !settings.graphsInShare ? 0 : 350;
   const cacheMiB = budgetMiB - weightsMiB - contextMiB - activationMiB - graphsMiB;
   return { device, budgetMiB, weightsMiB, contextMiB, activationMiB, graphsMiB, cacheMiB };
@@ -159,8 +159,8 @@ const repackedMiB = (model: ModelFacts, { tensorParallel, pipelineParallel }: Vl
     : 0;
 
 /** The profiling run: a full batch through the widest layer, in 16 bit; then as many rows of logits as sequences. */
-function activationBytes(model: ModelFacts, settings: VllmSettings, device: Device): number {
-  const batch = settings.batchedTokens ?? ((memoryOf(device) ?? 0) >= 70 * 1024 ? 8192 : 2048);
+export function activationBytes(model: ModelFacts, settings: VllmSettings, memoryMiB: number): number {
+  const batch = settings.batchedTokens ?? (memoryMiB >= 70 * 1024 ? 8192 : 2048);
   const widths = model.layers.map(({ work }) => {
     const own = work.feedForward / settings.tensorParallel;
     const gathered = work.experts > 0 ? own + Math.max(2 * own, work.experts * model.width) : 3 * own;
@@ -173,7 +173,7 @@ function activationBytes(model: ModelFacts, settings: VllmSettings, device: Devi
 }
 
 /** Cache of one request of full length on one GPU, bytes. */
-function requestBytes(model: ModelFacts, settings: VllmSettings): number {
+export function requestBytes(model: ModelFacts, settings: VllmSettings): number {
   const batch = settings.batchedTokens ?? 8192;
   const all = model.layers.reduce((sum, layer) => {
     const tokens = Math.min(settings.maxModelLen, (layer.cache?.window ?? Infinity) + batch);

@@ -40,7 +40,12 @@ test("windows follow llama.cpp's rule for the architecture, or the header's own 
   expect(windows(factsWith("gemma4", { ...window, "attention.sliding_window_pattern": pattern }))).toEqual(
     pattern.map((slides) => (slides ? w : f)),
   );
-  // llama.cpp reads the key of these and keeps everything.
+  expect(windows(factsWith("cohere2moe", window))).toEqual([f, w, w, w, f, w, w, w]);
+  expect(windows(factsWith("llama4", {}))).toEqual([8192, 8192, 8192, f, 8192, 8192, 8192, f]);
+  expect(windows(factsWith("llama4", { "attention.sliding_window": 0 }))).toEqual(Array(8).fill(f));
+  // Only EXAONE 4 of 64 layers has windows.
+  expect(windows(factsWith("exaone4", window))).toEqual(Array(8).fill(f));
+  // The header of these may name one, and llama.cpp keeps everything.
   expect(windows(factsWith("qwen2", window))).toEqual(Array(8).fill(f));
 });
 

@@ -130,7 +130,7 @@ function workOf(keys: Keys, block: readonly GgufTensor[], index: number, idle: b
   const plain = queryHeads * keyLength;
   const projection = find("attn_q") ?? find("ssm_in") ?? find("attn_qkv");
   const rows = compressed ? plain : Math.max(plain, projection?.shape[1] ?? 0);
-  const experts = find("ffn_down_exps") ? (keys.optional("expert_used_count") ?? 0) : 0;
+  const experts = find("ffn_down_exps") ? (keys.perLayer("expert_used_count", index) ?? 0) : 0;
   const feedForward =
     (find("ffn_down_exps")?.shape[0] ?? 0) * experts +
     (find("ffn_down_shexp")?.shape[0] ?? 0) +

@@ -1,6 +1,8 @@
+import { knownArchitectures } from "#models/gguf/architectures.ts";
+
 /**
  * Which layers of a model look back only a window of tokens, as llama.cpp decides it (src/models/<architecture>.cpp,
- * `set_swa_pattern`; read in snapshots of 2026-08).
+ * `load_swa_pattern`; read 2026-11-24 in the source that llama-cpp-python 0.3.36 carries).
  */
 
 /** What the header says of windows. */
@@ -13,38 +15,76 @@ export interface WindowKeys {
   readonly pattern: number | readonly (number | boolean)[] | undefined;
 }
 
-// Every n-th layer is full and the others have a window, where the header has no pattern of its own.
-const periods: Readonly<Record<string, number>> = {
-  afmoe: 4,
-  cohere2: 4,
-  exaone4: 4,
-  gemma2: 2,
-  gemma3: 6,
-  gemma3n: 5,
-  "gemma-embedding": 6,
-  "gpt-oss": 2,
-  olmo2: 4,
-  plamo3: 8,
+interface Rule {
+  /** One of so many layers is full, where the header has no pattern of its own; `undefined`: it always has. */
+  readonly period?: number;
+  /** The full one is the first of each period and not the last. */
+  readonly fullFirst?: boolean;
+  /** Where the header names no window. */
+  readonly window?: number;
+  /** Whatever the header names. */
+  readonly always?: number;
+  /** Only models with so many layers have windows. */
+  readonly layers?: number;
+}
+
+const rules: Readonly<Record<string, Rule>> = {
+  afmoe: { period: 4 },
+  cohere2: { period: 4 },
+  cohere2moe: { period: 4, fullFirst: true },
+  dots3note: {},
+  "exaone-moe": { period: 4, window: 128 },
+  exaone4: { period: 4, window: 4096, layers: 64 },
+  gemma2: { period: 2, window: 4096 },
+  gemma3: { period: 6 },
+  gemma3n: { period: 5 },
+  gemma4: {},
+  "gpt-oss": { period: 2 },
+  granite_swa: {},
+  laguna: { period: 4, fullFirst: true },
+  lfm2: { period: 0 },
+  llama4: { period: 4, always: 8192 },
+  maple: {},
+  mellum: { period: 4 },
+  mimo2: {},
+  "muse-glimmer": { period: 4 },
+  olmo2: { period: 4 },
+  plamo3: { period: 8 },
+  smallthinker: { period: 4, fullFirst: true, always: 4096 },
+  spark2_5: {},
+  step35: {},
 };
-
-// llama.cpp gives these windows of their own, by a list in the header.
-const byList = new Set(["gemma4", "mimo2", "step35"]);
-
-// Their headers name a window that llama.cpp does not use: all layers are full.
-const ignored = new Set(["llama", "mistral3", "phi3", "phimoe", "qwen2", "qwen2moe", "qwen3", "qwen3moe"]);
 
 /** Its window for each layer; `unsure`: a window is named and llama.cpp's rule for it is not known here. */
 export function windowsOf(keys: WindowKeys): { windows: readonly (number | undefined)[]; unsure: boolean } {
-  const { architecture, layers, window, pattern } = keys;
+  const { architecture, layers, window: named, pattern } = keys;
   const full = Array.from({ length: layers }, () => undefined);
-  if (!window || ignored.has(architecture)) return { windows: full, unsure: false };
-  const known = byList.has(architecture) || periods[architecture] !== undefined;
-  const rule = pattern ?? periods[architecture];
-  // A cache for every token is what the layers need at most.
-  if (!known || rule === undefined) return { windows: full, unsure: true };
-  const slides = (layer: number) =>
-    typeof rule === "number"
-      ? rule === 0 || layer % rule < rule - 1
-      : Boolean(rule[layer % Math.max(rule.length, 1)]);
-  return { windows: full.map((_, layer) => (slides(layer) ? window : undefined)), unsure: false };
+  const rule = rules[architecture];
+  // Known ones without a rule may name a window and do not use it. Of the others: a cache for every token is the most.
+  if (rule === undefined)
+    return { windows: full, unsure: Boolean(named) && !knownArchitectures.has(architecture) };
+  const window = windowOf(rule, named, layers);
+  const which = pattern ?? rule.period;
+  if (!window) return { windows: full, unsure: false };
+  if (which === undefined) return { windows: full, unsure: true };
+  return {
+    windows: full.map((_, layer) => (slides(layer, which, rule.fullFirst) ? window : undefined)),
+    unsure: false,
+  };
+}
+
+function windowOf(rule: Rule, named: number | undefined, layers: number): number | undefined {
+  if (rule.layers !== undefined && rule.layers !== layers) return undefined;
+  // A header that names 0 says that there is none.
+  return named === 0 ? undefined : (rule.always ?? named ?? rule.window);
+}
+
+function slides(
+  layer: number,
+  which: number | readonly (number | boolean)[],
+  fullFirst: boolean | undefined,
+): boolean {
+  if (typeof which !== "number") return Boolean(which[layer % Math.max(which.length, 1)]);
+  if (which === 0) return true;
+  return fullFirst ? layer % which !== 0 : layer % which < which - 1;
 }

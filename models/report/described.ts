@@ -86,7 +86,7 @@ type Add = (name: string, shape: readonly number[], type?: string) => void;
 
 function attention(model: Description, add: Add, valueType: string): void {
   const { width, heads, keyHeads, keyLength, valueLength = keyLength } = model;
-  const gate = model.architecture.startsWith("qwen35") ? 2 : 1;
+  const gate = /^qwen3(5|next)/.test(model.architecture) ? 2 : 1;
   add("attn_q.weight", [width, heads * keyLength * gate]);
   add("attn_k.weight", [width, keyHeads * keyLength]);
   add("attn_v.weight", [width, keyHeads * valueLength], valueType);
