@@ -30,6 +30,8 @@ const record = JSON.stringify({
 });
 const context = { last: want, before: () => undefined };
 
+const asLines = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join("");
+
 const observe = (lines: readonly string[], wanted = want) => {
   const { command } = downloaded({
     folder: downloadFolder(wanted),
@@ -38,8 +40,8 @@ const observe = (lines: readonly string[], wanted = want) => {
   });
   const owned = lines.filter((line) => line.startsWith("{"));
   const host = fakeHost({
-    [keyOf(command)]: lines.filter((line) => !owned.includes(line)).join("\n"),
-    [keyOf(ownedItems(`download ${top}/tool/`).command)]: owned.join("\n"),
+    [keyOf(command)]: asLines(lines.filter((line) => !owned.includes(line))),
+    [keyOf(ownedItems(`download ${top}/tool/`).command)]: asLines(owned),
   });
   return download.observe(host, wanted, wanted);
 };

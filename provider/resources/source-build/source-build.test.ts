@@ -20,6 +20,8 @@ const want = sourceBuild.inputs.parse(inputs);
 const context = { last: want, before: () => undefined };
 const generation = generationOf(want);
 
+const asLines = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join("");
+
 const observe = (...lines: string[]) => {
   const { command } = downloaded({
     folder: buildFolder(want),
@@ -28,8 +30,8 @@ const observe = (...lines: string[]) => {
   });
   const owned = lines.filter((line) => line.startsWith("{"));
   const host = fakeHost({
-    [keyOf(command)]: lines.filter((line) => !owned.includes(line)).join("\n"),
-    [keyOf(ownedItems(`build ${BUILDS}/llama.cpp/`).command)]: owned.join("\n"),
+    [keyOf(command)]: asLines(lines.filter((line) => !owned.includes(line))),
+    [keyOf(ownedItems(`build ${BUILDS}/llama.cpp/`).command)]: asLines(owned),
   });
   return sourceBuild.observe(host, want, want);
 };
