@@ -21,7 +21,8 @@ export default defineConfig({
           include: ["lab/**/*.test.ts", "tests/lab/**/*.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 400_000,
-          // Each file brings up hosts of its own; more than two at once and two cores do not keep their time limits.
+          // Each file brings up hosts of its own; more than two at once and two cores do not keep their time
+          // limits.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },

@@ -49,7 +49,9 @@ function valueText(value: unknown): string {
   return text.length > shownCharacters ? `${text.slice(0, shownCharacters)}…` : text;
 }
 
-/** Lines between the common beginning and the common end: `-` is wanted and not there, `+` is there instead. */
+/**
+ * Lines between the common beginning and the common end: `-` is wanted and not there, `+` is there instead.
+ */
 function differingLines(want: string, have: string): string[] {
   const wanted = want.split("\n");
   const there = have.split("\n");

@@ -47,8 +47,8 @@ const stackExport = z.looseObject({
 const ourTypes = "gpuhost:index:";
 
 /**
- * Our resources in a `pulumi stack export --show-secrets`, of any backend. A resource that waits for its deletion after
- * a replacement is left out: what stands on the host is the new one.
+ * Our resources in a `pulumi stack export --show-secrets`, of any backend. A resource that waits for its
+ * deletion after a replacement is left out: what stands on the host is the new one.
  */
 export function deployedResources(
   exported: unknown,
@@ -84,8 +84,8 @@ export function deployedResources(
 }
 
 /**
- * The wants last performed in the shape of today's inputs; undefined if creation never got that far or this release does not
- * know the type. Throws if a newer release wrote them.
+ * The wants last performed in the shape of today's inputs; undefined if creation never got that far or this
+ * release does not know the type. Throws if a newer release wrote them.
  */
 export function appliedWants({ definition, applied, outputs }: Deployed): Config | undefined {
   if (definition === undefined || applied === undefined) return undefined;

@@ -15,8 +15,8 @@ type Look = Pick<Result, "details" | "changes"> & { readonly verdict: Verdict };
 const labels = { good: "in sync", bad: "drifted", unknown: "could not look" } as const;
 
 /**
- * Drift of a whole stack, from its `pulumi stack export --show-secrets`. While that is still on its way, the hosts are
- * logged in to.
+ * Drift of a whole stack, from its `pulumi stack export --show-secrets`. While that is still on its way, the
+ * hosts are logged in to.
  */
 export function stackDrift(
   exported: Promise<unknown>,
@@ -37,8 +37,8 @@ export function stackDrift(
 }
 
 /**
- * Compares every deployed resource with what was last applied to its host, all hosts at once. Read-only; one host that
- * cannot be reached does not hold up the others.
+ * Compares every deployed resource with what was last applied to its host, all hosts at once. Read-only; one
+ * host that cannot be reached does not hold up the others.
  * @param onResult told of each result as it is found, for progress
  */
 export function drift(

@@ -14,7 +14,9 @@ export interface FirstSight {
   readonly windows: boolean;
   /** What the operator's known_hosts says of the key. */
   readonly known: KeyVerdict["state"];
-  /** Address and port that were asked: those of the entry, or what the operator's ssh config makes of them. */
+  /**
+   * Address and port that were asked: those of the entry, or what the operator's ssh config makes of them.
+   */
   readonly address: string;
   readonly port: number;
   /** What the connection ran through, in words; `undefined`: it was direct. */
@@ -27,7 +29,8 @@ export async function configuredUser(address: string): Promise<string | undefine
 }
 
 /**
- * Looks at a machine's SSH server without logging in, by the way that its entry and the operator's ssh config say.
+ * Looks at a machine's SSH server without logging in, by the way that its entry and the operator's ssh config
+ * say.
  * @param wanted fingerprint it should have
  */
 export function firstSight(name: string, inventory: Inventory, wanted?: string): Promise<FirstSight> {

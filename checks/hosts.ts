@@ -8,7 +8,10 @@ const withinSeconds = 15;
 /** What can be said of a host; @param on which of the hosts of that name. @default "linux" */
 export type ReachHost = (name: string, on?: System) => Promise<Reach>;
 
-/** Opens the inventory's hosts for `work` and closes them after it. A host is tried once, however often it is asked for. */
+/**
+ * Opens the inventory's hosts for `work` and closes them after it. A host is tried once, however often it is
+ * asked for.
+ */
 export async function withHosts<T>(
   inventory: Inventory,
   work: (reach: ReachHost, pool: Pool) => Promise<T>,

@@ -11,8 +11,9 @@ export interface Login extends Stop {
 }
 
 /**
- * How a machine is logged in to: all SSH servers on the way to it, first to last; the last is the machine itself. Their
- * entries are completed from the operator's ssh config. Rejects if one shows another key than its entry pins.
+ * How a machine is logged in to: all SSH servers on the way to it, first to last; the last is the machine
+ * itself. Their entries are completed from the operator's ssh config. Rejects if one shows another key than
+ * its entry pins.
  */
 export function loginsTo(name: string, inventory: Inventory): Promise<readonly Login[]> {
   return withHosts(inventory, async (_, pool) => {

@@ -18,7 +18,10 @@ export interface HostUnits {
 const journalUnits = (resource: Deployed): readonly string[] =>
   resource.definition?.journalUnits?.(appliedWants(resource) ?? resource.inputs) ?? [];
 
-/** Which units a service has on which machines, by what the stack's state records. Throws, naming the services, if it has none. */
+/**
+ * Which units a service has on which machines, by what the stack's state records. Throws, naming the
+ * services, if it has none.
+ */
 export function unitsOf(exported: unknown, service: string): readonly HostUnits[] {
   const services = deployedResources(exported, definitions).filter(
     ({ definition, parent }) => definition?.journalUnits && parent !== undefined,
@@ -58,9 +61,9 @@ const troubleMilliseconds = 5000;
 type Read = (place: HostUnits, range: JournalRange) => Promise<readonly JournalEntry[]>;
 
 /**
- * Reads the journals of machines, at first those of all in the order of time. Following asks for what is new again and
- * again: nothing of ours runs on the machine meanwhile, and it goes on after a lost connection or a reboot. Resolves with
- * whether every machine could be read.
+ * Reads the journals of machines, at first those of all in the order of time. Following asks for what is new
+ * again and again: nothing of ours runs on the machine meanwhile, and it goes on after a lost connection or a
+ * reboot. Resolves with whether every machine could be read.
  */
 export async function readLogs(
   inventory: Inventory,

@@ -56,7 +56,10 @@ function fromOutside(seen: Seen, { here, through }: Tries): Pick<Test, "type" | 
   }
 }
 
-/** What a client elsewhere in the network sees of each service; one that listens on its own host alone has none. */
+/**
+ * What a client elsewhere in the network sees of each service; one that listens on its own host alone has
+ * none.
+ */
 export function serviceTests(exported: unknown, { hosts, outlooks }: Outside): readonly Test[] {
   const { outputs, mask } = stackOutputs(exported);
   return servicesIn(outputs).flatMap((service) => {

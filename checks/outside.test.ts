@@ -50,7 +50,10 @@ test("a port is closed if nobody takes the connection", async () => {
   expect(await isClosed({ address: "no-such-host.invalid", port: 1 })).toMatchObject({ ok: undefined });
 });
 
-/** A jump host on this machine: it connects to what it is asked for, here. @param silent ports that it never hears of */
+/**
+ * A jump host on this machine: it connects to what it is asked for, here. @param silent ports that it never
+ * hears of
+ */
 const jumpHost = (sshPort: number, silent: readonly number[] = []): JumpHost => ({
   from: "jump host",
   name: "bastion",

@@ -16,13 +16,18 @@ export interface Service {
   readonly apiKey?: string;
 }
 
-/** Where a client stands that is neither this machine nor the host: the last machine on the way to the host. */
+/**
+ * Where a client stands that is neither this machine nor the host: the last machine on the way to the host.
+ */
 export type JumpHost = Extract<Outlook, { from: "jump host" }>;
 
 const completionMilliseconds = 120_000;
 const connectMilliseconds = 3_000;
 
-/** Services among the outputs of a stack: entries of `services`, each with its key in the output `<name>-apiKey`. */
+/**
+ * Services among the outputs of a stack: entries of `services`, each with its key in the output
+ * `<name>-apiKey`.
+ */
 export function servicesIn(outputs: Readonly<Record<string, unknown>>): readonly Service[] {
   return Object.entries(outputs.services ?? {}).flatMap(([name, output]) => {
     const { url, model } = (output ?? {}) as Record<string, unknown>;
@@ -119,8 +124,8 @@ export async function refusesStrangers(service: Service, jumpHost?: JumpHost): P
 }
 
 /**
- * Has a jump host try to connect, which must fail: refused or unanswered. The host's SSH port is tried beside it, so that a
- * jump host that is slow or has lost the host is not taken for a closed port.
+ * Has a jump host try to connect, which must fail: refused or unanswered. The host's SSH port is tried beside
+ * it, so that a jump host that is slow or has lost the host is not taken for a closed port.
  */
 export async function isClosedTo(
   jumpHost: JumpHost,

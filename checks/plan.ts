@@ -1,7 +1,10 @@
 import { z } from "zod";
 import { changeLines } from "./change-text.ts";
 
-/** What the provider writes during preview, one JSON object a line, to the file named by GPU_HOSTS_PLAN. Masked. */
+/**
+ * What the provider writes during preview, one JSON object a line, to the file named by GPU_HOSTS_PLAN.
+ * Masked.
+ */
 const plannedResource = z.looseObject({
   host: z.string(),
   urn: z.string(),
@@ -29,7 +32,10 @@ const plannedResource = z.looseObject({
 });
 export type PlannedResource = z.output<typeof plannedResource>;
 
-/** Reads the provider's plan. A resource that was asked about twice (as a refresh and again as an update) counts as it was last. */
+/**
+ * Reads the provider's plan. A resource that was asked about twice (as a refresh and again as an update)
+ * counts as it was last.
+ */
 function parsePlan(lines: string): readonly PlannedResource[] {
   const parsed = lines
     .split("\n")
@@ -38,7 +44,9 @@ function parsePlan(lines: string): readonly PlannedResource[] {
   return [...new Map(parsed.map((resource) => [`${resource.operation} ${resource.urn}`, resource])).values()];
 }
 
-/** A step of the engine, which alone knows of deletions: providers are not asked about those during preview. */
+/**
+ * A step of the engine, which alone knows of deletions: providers are not asked about those during preview.
+ */
 interface EngineStep {
   readonly op: string;
   readonly urn: string;

@@ -36,7 +36,10 @@ export function asJson(report: Report): string {
   return `${JSON.stringify({ ...report, summary: summary(report.results) }, undefined, 2)}\n`;
 }
 
-/** For a CI system's view of tests: one suite a host; could not look is an error, drift and failure are failures. */
+/**
+ * For a CI system's view of tests: one suite a host; could not look is an error, drift and failure are
+ * failures.
+ */
 export function asJunit({ command, stack, results }: Report): string {
   const count = (of: readonly Result[], verdict: Verdict) =>
     of.filter((one) => one.verdict === verdict).length;
@@ -71,7 +74,8 @@ export function asMarkdown({ command, stack, results }: Report): string {
   return [`## ${command} ${stack}`, "", `${summary(results)}.`, ...table, ""].join("\n");
 }
 
-// Text of a host must not steer the operator's terminal, and XML does not allow these at all, not even escaped.
+// Text of a host must not steer the operator's terminal, and XML does not allow these at all, not even
+// escaped.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to take out
 const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffe\uffff]/g;
 const printable = (text: string) => text.replaceAll(control, "");

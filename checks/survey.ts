@@ -26,7 +26,9 @@ export interface Survey {
 const gib = 2 ** 30;
 const tenths = (value: number) => Math.round(value * 10) / 10;
 
-/** Reads all of it in one round trip. What a machine has no tool for, or does not answer in time, is left out. */
+/**
+ * Reads all of it in one round trip. What a machine has no tool for, or does not answer in time, is left out.
+ */
 export async function survey(host: Host): Promise<Survey> {
   const [system, names, cores, memory, disk, addresses, reading, cards] = await Promise.all([
     host.ask(osRelease),

@@ -35,9 +35,10 @@ interface VerifyInput {
 }
 
 /**
- * Asks all at once: the probes of Check resources and the units, on the hosts; a completion of each service, from outside of
- * its host; ports that must be closed there. Outside is this machine, or the last jump host on the way to the host: what lies
- * behind one is for the network there. Every test gives a result, whatever the others do.
+ * Asks all at once: the probes of Check resources and the units, on the hosts; a completion of each service,
+ * from outside of its host; ports that must be closed there. Outside is this machine, or the last jump host
+ * on the way to the host: what lies behind one is for the network there. Every test gives a result, whatever
+ * the others do.
  */
 export async function verify(
   { exported, inventory, closed, reach, outlook }: VerifyInput,

@@ -26,7 +26,9 @@ import { ufw } from "./ufw.ts";
 import { uname } from "./uname.ts";
 import { unitInEffect } from "./unit-in-effect.ts";
 
-/** An answer of a fact as a machine gave it, and what its parser makes of it when something is wrong with it. */
+/**
+ * An answer of a fact as a machine gave it, and what its parser makes of it when something is wrong with it.
+ */
 interface Answer {
   readonly fact: Fact<unknown>;
   readonly stdout: string;
@@ -124,7 +126,10 @@ const answers: Record<string, Answer> = {
   "file contents": { fact: contents(["/a", "/b"]), stdout: "aGVsbG8=\nd29ybGQK\n" },
 };
 
-/** What a parser makes of an answer; a refusal is one word, and what a check record no longer holds is a refusal too. */
+/**
+ * What a parser makes of an answer; a refusal is one word, and what a check record no longer holds is a
+ * refusal too.
+ */
 function read({ fact }: Answer, answer: Partial<Finished>): unknown {
   try {
     const value = fact.parse({ exitCode: 0, stdout: "", stderr: "", ...answer });

@@ -32,8 +32,9 @@ function parseMark(stanza: string): { name: string; architecture: string; automa
 }
 
 /**
- * Which of the packages stand there only because others depend on them. The same package for a foreign architecture has a mark
- * of its own, which does not count. Read from apt's own file: `apt-mark` may rebuild a cache.
+ * Which of the packages stand there only because others depend on them. The same package for a foreign
+ * architecture has a mark of its own, which does not count. Read from apt's own file: `apt-mark` may rebuild
+ * a cache.
  */
 export const automaticPackages = (names: readonly string[]): Fact<ReadonlySet<string>> => ({
   name: "apt marks",
@@ -43,8 +44,8 @@ export const automaticPackages = (names: readonly string[]): Fact<ReadonlySet<st
 });
 
 /**
- * Exits 0 when nobody has the locks of apt and dpkg open, else 75 after a line that names the holder: program, pid, unit and
- * since when. By /proc, because neither fuser nor lsof is on a small host.
+ * Exits 0 when nobody has the locks of apt and dpkg open, else 75 after a line that names the holder:
+ * program, pid, unit and since when. By /proc, because neither fuser nor lsof is on a small host.
  */
 export const aptFree: ShellCommand = sh`${whoFunction}
 find /proc/[0-9]*/fd -maxdepth 1 \\( -lname /var/lib/dpkg/lock -o -lname /var/lib/dpkg/lock-frontend \\

@@ -31,7 +31,9 @@ function parsePackages(finished: Finished): ReadonlyMap<string, Package> {
   );
 }
 
-/** Packages of the machine's own architecture, by name; a name that dpkg does not know is not in the answer. */
+/**
+ * Packages of the machine's own architecture, by name; a name that dpkg does not know is not in the answer.
+ */
 export const packages = (names: readonly string[]): Fact<ReadonlyMap<string, Package>> => ({
   name: "dpkg-query",
   command: sh`dpkg --print-architecture

@@ -17,7 +17,10 @@ export interface FileSystem {
   readonly freeInodes: number | undefined;
 }
 
-/** Bytes that are no plain character come escaped, each for itself: a space as `\\x20`, an é as `\\xc3\\xa9`, older ones as `\\040`. */
+/**
+ * Bytes that are no plain character come escaped, each for itself: a space as `\\x20`, an é as `\\xc3\\xa9`,
+ * older ones as `\\040`.
+ */
 function unescaped(text: string): string {
   const bytes = Buffer.from(text).toString("latin1");
   const plain = bytes.replaceAll(/\\(?:x([0-9a-f]{2})|([0-3][0-7]{2}))/g, (_, hex?: string, octal?: string) =>
@@ -42,7 +45,10 @@ function parseFileSystem(line: string): FileSystem {
   };
 }
 
-/** The file systems of some paths, each once, in their order; of a path that is not there, that of the folder it would be in. */
+/**
+ * The file systems of some paths, each once, in their order; of a path that is not there, that of the folder
+ * it would be in.
+ */
 export const fileSystems = (paths: readonly string[]): Fact<readonly FileSystem[]> => ({
   name: "file systems",
   command: sh`for path in ${paths}; do

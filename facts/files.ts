@@ -26,12 +26,17 @@ const types = new Map<number, Entry["type"]>([
 
 const records = (text: string): string[] => text.split("\0").filter((record) => record !== "");
 
-/** Three processes for any number of paths; `%f` is the raw mode in hex. An empty record parts the three answers. */
+/**
+ * Three processes for any number of paths; `%f` is the raw mode in hex. An empty record parts the three
+ * answers.
+ */
 const look = (paths: readonly string[]) => sh`stat --printf='%f %U:%G %s %n\\0' -- ${paths} 2>/dev/null
 printf '\\0\\0'; readlink -z -- ${paths} 2>/dev/null
 printf '\\0\\0'; sha256sum -z -- ${paths} 2>/dev/null; exit 0`;
 
-/** A user or a group may hold blanks (`domain users`), and so may a path; only the path begins with a slash. */
+/**
+ * A user or a group may hold blanks (`domain users`), and so may a path; only the path begins with a slash.
+ */
 const stated = /^([0-9a-f]{1,8}) ([^:]+:.+?) (\d+) (\/[\s\S]*)$/;
 const hashed = /^([0-9a-f]{64}) {2}(\/[\s\S]*)$/;
 
@@ -71,7 +76,9 @@ function parseEntries(finished: Finished): ReadonlyMap<string, Entry> {
   return found;
 }
 
-/** What stands at each of the paths, symlinks not followed; a path with nothing there is not in the answer. */
+/**
+ * What stands at each of the paths, symlinks not followed; a path with nothing there is not in the answer.
+ */
 export function entries(paths: readonly string[]): Fact<ReadonlyMap<string, Entry>> {
   return {
     name: "files",

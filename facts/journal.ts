@@ -22,7 +22,7 @@ export type JournalRange =
   /** All behind an entry. */
   | { readonly after: string };
 
-const MAX_MESSAGE = 8192;
+const maxMessage = 8192;
 
 const bytes = z.array(z.number());
 const field = z
@@ -37,7 +37,10 @@ const printed = z.looseObject({
   _PID: field,
 });
 
-/** journalctl writes what is no valid UTF-8 as a list of bytes, and a field that stands twice as a list of texts. */
+/**
+ * journalctl writes what is no valid UTF-8 as a list of bytes, and a field that stands twice as a list of
+ * texts.
+ */
 function textOf(value: z.output<typeof field>): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "string") return value;
@@ -54,7 +57,7 @@ function parseEntry(line: string): JournalEntry {
     cursor: entry.__CURSOR,
     time: Math.floor(Number(entry.__REALTIME_TIMESTAMP) / 1000),
     source: harmless(pid === "" ? name : `${name}[${pid}]`),
-    message: message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message,
+    message: message.length > maxMessage ? `${message.slice(0, maxMessage)}…` : message,
   };
 }
 

@@ -6,15 +6,18 @@ export function splitLines(text: string): readonly string[] {
   return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
 }
 
-/** Throws for an exit code that does not come with an answer, with what the command said first. @param codes those that do */
+/**
+ * Throws for an exit code that does not come with an answer, with what the command said first. @param codes
+ * those that do
+ */
 export function refuseFailure({ exitCode, stderr }: Finished, codes: readonly number[] = [0]): void {
   if (codes.includes(exitCode)) return;
   throw new Error(splitLines(stderr.trim())[0] || `it ended with exit code ${exitCode}`);
 }
 
 /**
- * Lines of a whole answer. Throws for an exit code that does not come with one, and for output that breaks off within a line:
- * what is left of that could be taken for something else.
+ * Lines of a whole answer. Throws for an exit code that does not come with one, and for output that breaks
+ * off within a line: what is left of that could be taken for something else.
  * @param codes exit codes that come with an answer
  */
 export function linesOf(finished: Finished, codes?: readonly number[]): readonly string[] {

@@ -15,7 +15,8 @@ test("no lscpu is no answer", () => {
 });
 
 test("cores of two kinds, which lscpu numbers from 0 for each", () => {
-  // Not recorded: the form of the kernel (Documentation/admin-guide/cputopology.rst), of 4 and 4 cores without threads.
+  // Not recorded: the form of the kernel (Documentation/admin-guide/cputopology.rst), of 4 and 4 cores
+  // without threads.
   expect(read(["01", "02", "04", "08", "10", "20", "40", "80", ""].join("\n"))).toBe(8);
   expect(read(readFileSync(new URL("fixtures/thread-siblings.debian12.txt", import.meta.url), "utf8"))).toBe(
     2,

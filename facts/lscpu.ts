@@ -3,8 +3,9 @@ import type { Fact } from "#transport/host.ts";
 import { linesOf, partsOf } from "./lines.ts";
 
 /**
- * Processor cores that are on; two threads of one core count once. The kernel says which threads share a core. Only where it
- * does not, lscpu is asked, which numbers the cores of each type of processor from 0: 3 of 8 on one with two kinds of them.
+ * Processor cores that are on; two threads of one core count once. The kernel says which threads share a
+ * core. Only where it does not, lscpu is asked, which numbers the cores of each type of processor from 0: 3
+ * of 8 on one with two kinds of them.
  */
 export const cpuCores: Fact<number> = {
   name: "processor cores",

@@ -3,7 +3,8 @@ import { nvidiaCards } from "./lspci.ts";
 
 const read = (stdout: string) => nvidiaCards.parse({ exitCode: 0, stdout, stderr: "" });
 
-// Not recorded, for want of such a machine: the form of `lspci -nn`, and of our own words where there is no lspci.
+// Not recorded, for want of such a machine: the form of `lspci -nn`, and of our own words where there is no
+// lspci.
 test("graphics cards, without their sound functions, bridges and switches", () => {
   const stdout = [
     "01:00.0 VGA compatible controller [0300]: NVIDIA Corporation AD102 [GeForce RTX 4090] [10de:2684] (rev a1)",

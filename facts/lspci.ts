@@ -19,8 +19,8 @@ const display = /^03(00|02|80)$/;
 const unnamed = /^(nvidia corporation )?device$/i;
 
 /**
- * NVIDIA's cards on the bus. A minimal system has no lspci: then the kernel's own list is written in the same form, without
- * names.
+ * NVIDIA's cards on the bus. A minimal system has no lspci: then the kernel's own list is written in the same
+ * form, without names.
  */
 export const nvidiaCards: Fact<readonly PciGpu[]> = {
   name: "lspci",

@@ -31,9 +31,9 @@ export interface StampedPlaces {
 }
 
 /**
- * Files of one generation and their stamps, and which generations there are. Nothing is hashed: a model of 40 GB would
- * take minutes. A stamp is `<size> <mtime> <inode> <sha256>`. Of a file that is not there, what is here of it; while it is
- * being fetched that may be nothing yet.
+ * Files of one generation and their stamps, and which generations there are. Nothing is hashed: a model of 40
+ * GB would take minutes. A stamp is `<size> <mtime> <inode> <sha256>`. Of a file that is not there, what is
+ * here of it; while it is being fetched that may be nothing yet.
  */
 export const stampedFiles = (
   { folder, stamps, partials, units }: StampedPlaces,

@@ -6,7 +6,8 @@ import { expect, test } from "vitest";
 import { askGpus, gpus, judgeGpus, parseGpus, waitGpus } from "./nvidia-smi.ts";
 
 const finished = (stdout: string, exitCode = 0, stderr = "") => ({ exitCode, stdout, stderr });
-// Not recorded: the form of `--format=csv,noheader,nounits` as NVIDIA documents it, one line a GPU, `[N/A]` for unknown.
+// Not recorded: the form of `--format=csv,noheader,nounits` as NVIDIA documents it, one line a GPU, `[N/A]`
+// for unknown.
 const two = [
   "0, GPU-5d3c0e8a-0000-0000-0000-000000000001, NVIDIA GeForce RTX 4090, 580.95.05, 24564, 512, 3, 41, 8.9",
   "1, GPU-5d3c0e8a-0000-0000-0000-000000000002, NVIDIA GB10, 580.95.05, [N/A], [N/A], 0, [Not Supported], 12.1",
@@ -67,8 +68,8 @@ const row = (index: number, values: string, name = "NVIDIA H100 80GB HBM3") =>
   `${index}, GPU-5d3c0e8a-0000-0000-0000-00000000000${index}, ${name}, 580.95.05, ${values}, 9.0\n`;
 const healthy = row(0, "81559, 512, 3, 41");
 
-// Not recorded. The words in brackets are those of NVML's errors 15 and 16 (NVIDIA, NVML API reference, nvmlReturn_t), in the
-// form in which reports from machines of others show them in this table.
+// Not recorded. The words in brackets are those of NVML's errors 15 and 16 (NVIDIA, NVML API reference,
+// nvmlReturn_t), in the form in which reports from machines of others show them in this table.
 test.each([
   [
     "81559, 0, [GPU requires reset], [GPU requires reset]",
@@ -90,7 +91,8 @@ test("a card that has lost even its name", () => {
   });
 });
 
-// Not recorded: the sentence as github.com/AlexeyAB/darknet/issues/86 and NVIDIA/open-gpu-kernel-modules/issues/387 show it.
+// Not recorded: the sentence as github.com/AlexeyAB/darknet/issues/86 and
+// NVIDIA/open-gpu-kernel-modules/issues/387 show it.
 const sentence =
   "Unable to determine the device handle for GPU0000:41:00.0: GPU is lost.  Reboot the system to recover this GPU";
 test.each([
@@ -114,7 +116,8 @@ test("what is not found of a card that answers is not known, not a missing drive
   });
 });
 
-// Not recorded: exit code and line as NVIDIA's GPU operator documents them (troubleshooting, "infoROM is corrupted").
+// Not recorded: exit code and line as NVIDIA's GPU operator documents them (troubleshooting, "infoROM is
+// corrupted").
 test.each(["stdout", "stderr"])("a corrupted infoROM is a warning where the card answers (%s)", (where) => {
   const warning = "WARNING: infoROM is corrupted at gpu 0000:0B:00.0";
   const stdout = where === "stdout" ? `${healthy}${warning}\n` : healthy;

@@ -27,7 +27,7 @@ export type GpuReading =
     }
   | { readonly state: "failed"; readonly reason: string };
 
-const NO_GPU = "the driver sees no GPU";
+const noGpu = "the driver sees no GPU";
 
 const fields = [
   "index",
@@ -56,7 +56,9 @@ function number(value: string | undefined): number | undefined {
 /** A line of the table: a GPU's number first. Of a crashed card even that may be missing. */
 const isRow = (line: string) => /^(\d+|\[[^\]]*\]),/.test(line) && line.split(",").length === fields.length;
 
-/** What stands in the place of a value of a card that has crashed, as NVML words its errors 15, 16 and 999. */
+/**
+ * What stands in the place of a value of a card that has crashed, as NVML words its errors 15, 16 and 999.
+ */
 const crashed = /^\[(.*(?:\bis lost|requires (?:a )?reset|reset required|fallen off the bus).*)\]$/i;
 const unknownError = /^\[?(Unknown Error|ERR!)\]?$/i;
 
@@ -120,7 +122,7 @@ const reasons: readonly (readonly [RegExp, string])[] = [
     "the loaded driver is another version than the installed one: reboot the host",
   ],
   [/couldn't communicate with the NVIDIA driver/i, "the NVIDIA kernel module is not loaded"],
-  [/no devices were found/i, NO_GPU],
+  [/no devices were found/i, noGpu],
 ];
 
 const isWarning = (line: string) => /^warning\b/i.test(line);
@@ -128,7 +130,7 @@ const isWarning = (line: string) => /^warning\b/i.test(line);
 const ofCard = /unable to determine the device handle|gpu.*(is lost|requires reset)/i;
 
 /** Exit codes that come with a table: 14 warns of a corrupted infoROM, and the cards answer. */
-const ANSWERED: readonly number[] = [0, 14];
+const answered: readonly number[] = [0, 14];
 
 /** Pure reading of what nvidia-smi answered. */
 export function parseGpus({ exitCode, stdout, stderr }: Finished): GpuReading {
@@ -142,17 +144,17 @@ export function parseGpus({ exitCode, stdout, stderr }: Finished): GpuReading {
   if (lost.length > 0) return { state: "failed", reason: failure(exitCode, lost.join("; ")) };
   const reason = reasons.find(([pattern]) => said.some((line) => pattern.test(line)))?.[1];
   if (reason !== undefined) return { state: "failed", reason };
-  if (!ANSWERED.includes(exitCode))
+  if (!answered.includes(exitCode))
     return { state: "failed", reason: failure(exitCode, said[0] ?? warnings[0] ?? "it said nothing") };
   const strange = splitLines(stdout).find((line) => said.includes(line.trim()));
   if (strange !== undefined || (rows.length === 0 && warnings.length > 0))
     throw new Error(`nvidia-smi answered a line that is not of a GPU: ${strange ?? warnings[0]}`);
-  if (rows.length === 0) return { state: "failed", reason: NO_GPU };
+  if (rows.length === 0) return { state: "failed", reason: noGpu };
   return { state: "ok", gpus: rows.map(parseGpu), ...(warnings.length > 0 ? { warnings } : {}) };
 }
 
 const failure = (exitCode: number, said: string) =>
-  ANSWERED.includes(exitCode) ? said : `nvidia-smi failed with exit code ${exitCode}: ${said}`;
+  answered.includes(exitCode) ? said : `nvidia-smi failed with exit code ${exitCode}: ${said}`;
 
 /** The GPUs of a host. A driver that hangs makes this question alone run out of time. */
 export const gpus: Fact<GpuReading> = {

@@ -5,14 +5,19 @@ import { linesOf, partsOf } from "./lines.ts";
 /** A file of a package that is no longer as the package brought it. */
 interface PackageFile {
   /**
-   * `missing`: nothing stands there. `changed`: another content. `touched`: the inode was changed or replaced since the package
-   * was unpacked, while the content is the same or was not looked at. That may be an owner, a mode or a link: dpkg keeps no
-   * record of what those were, and a package's own scripts may have set them.
+   * `missing`: nothing stands there. `changed`: another content. `touched`: the inode was changed or replaced
+   * since the package was unpacked, while the content is the same or was not looked at. That may be an owner,
+   * a mode or a link: dpkg keeps no record of what those were, and a package's own scripts may have set them.
    */
   readonly state: "missing" | "changed" | "touched";
-  /** Whether its content was compared. Of configuration files dpkg's hash is not asked: they may be edited. */
+  /**
+   * Whether its content was compared. Of configuration files dpkg's hash is not asked: they may be edited.
+   */
   readonly hashed: boolean;
-  /** As it is now: `f` file, `l` symlink …, octal mode, `user:group`, target of a symlink. Not of a file that is missing. */
+  /**
+   * As it is now: `f` file, `l` symlink …, octal mode, `user:group`, target of a symlink. Not of a file that
+   * is missing.
+   */
   readonly now?: {
     readonly type: string;
     readonly mode: string;
@@ -32,12 +37,13 @@ export interface PackageFiles {
 const source = script(import.meta.url, "./package-files.sh");
 
 /** Larger files are hashed only by a deep look: 64 MiB, in units of 512 bytes. */
-const LARGE = 131_072;
+const largeSize = 131_072;
 
 /**
- * Files of packages that differ from what the packages brought. A cheap look finds those whose inode changed after the package
- * was unpacked, which every write, replacement, chmod and chown does even if times are put back; only those are hashed.
- * It is deceived by who turns the machine's clock back, or the time of dpkg's own list on; a deep look hashes all files.
+ * Files of packages that differ from what the packages brought. A cheap look finds those whose inode changed
+ * after the package was unpacked, which every write, replacement, chmod and chown does even if times are put
+ * back; only those are hashed. It is deceived by who turns the machine's clock back, or the time of dpkg's
+ * own list on; a deep look hashes all files.
  * @public for the packages that serve: their resource does not ask yet
  */
 export const packageFiles = (
@@ -45,7 +51,7 @@ export const packageFiles = (
   { deep }: { readonly deep: boolean },
 ): Fact<PackageFiles> => ({
   name: "files of packages",
-  command: shellScript(source, [deep ? 1 : 0, LARGE, ...names]),
+  command: shellScript(source, [deep ? 1 : 0, largeSize, ...names]),
   timeoutSeconds: deep ? 600 : 60,
   parse: parsePackageFiles,
 });
@@ -74,7 +80,10 @@ export interface Diversion {
   readonly path: string;
   /** Where the packages' file is put. */
   readonly to: string;
-  /** Package that may have its own file at the path; `undefined` for a local diversion, which an administrator made. */
+  /**
+   * Package that may have its own file at the path; `undefined` for a local diversion, which an administrator
+   * made.
+   */
   readonly by: string | undefined;
 }
 

@@ -1,9 +1,9 @@
 import { type ShellCommand, sh } from "#transport/command.ts";
 
 /**
- * A shell function for scripts that meet a process of somebody else: `who PID` prints its name, its unit and since when it
- * runs, in words that stay the same from one look to the next. `who PID arguments` prints its command line in place of the
- * name: only for programs whose arguments hold no secret.
+ * A shell function for scripts that meet a process of somebody else: `who PID` prints its name, its unit and
+ * since when it runs, in words that stay the same from one look to the next. `who PID arguments` prints its
+ * command line in place of the name: only for programs whose arguments hold no secret.
  */
 export const whoFunction: ShellCommand = sh`who() {
   name=$(cat "/proc/$1/comm" 2>/dev/null) || return 1

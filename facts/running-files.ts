@@ -16,8 +16,8 @@ export interface UnitProcess {
   /** When it began, seconds since 1970 by the host's clock. */
   readonly began: number;
   /**
-   * SHA-256 over its environment, without what systemd sets anew at each start; tells whether it is still that of another look.
-   * Made on the host: the environment itself holds secrets and never leaves it.
+   * SHA-256 over its environment, without what systemd sets anew at each start; tells whether it is still
+   * that of another look. Made on the host: the environment itself holds secrets and never leaves it.
    */
   readonly environment: string;
   /** Its program, libraries and data. Sockets, devices and memory are none. */
@@ -27,8 +27,8 @@ export interface UnitProcess {
 const source = script(import.meta.url, "./running-files.sh");
 
 /**
- * Which files the processes of a unit really use: after a repair a server may go on with a model, a program or a library that
- * is no longer there. Empty if nothing runs.
+ * Which files the processes of a unit really use: after a repair a server may go on with a model, a program
+ * or a library that is no longer there. Empty if nothing runs.
  * @public for SystemdService, which does not ask yet
  */
 export const runningFiles = (unit: string): Fact<readonly UnitProcess[]> => ({

@@ -23,8 +23,9 @@ function parseSockets(finished: Finished): readonly Socket[] {
 const isSsh = ({ processes }: Socket) => processes.some((name) => /^(sshd|dropbear)/.test(name));
 
 /**
- * TCP ports on which this machine is reached by SSH: an SSH server listens there, or one has a connection on a port that
- * somebody listens on (systemd's ssh.socket listens itself; ends of forwarded connections do not count).
+ * TCP ports on which this machine is reached by SSH: an SSH server listens there, or one has a connection on
+ * a port that somebody listens on (systemd's ssh.socket listens itself; ends of forwarded connections do not
+ * count).
  */
 export const sshPorts: Fact<readonly number[]> = {
   name: "ss",
@@ -40,8 +41,9 @@ export const sshPorts: Fact<readonly number[]> = {
 };
 
 /**
- * Shell functions for a service that is to listen on a TCP port: `listens UNIT PORT` succeeds if a process of the unit does,
- * or systemd itself for its socket; `stranger UNIT PORT` prints who holds the port in its place, and fails if nobody does.
+ * Shell functions for a service that is to listen on a TCP port: `listens UNIT PORT` succeeds if a process of
+ * the unit does, or systemd itself for its socket; `stranger UNIT PORT` prints who holds the port in its
+ * place, and fails if nobody does.
  */
 export const listenerFunctions: ShellCommand = sh`${whoFunction}
 listeners() { ss -Hltnp "sport = :$1" 2>/dev/null | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -un; }
@@ -63,7 +65,9 @@ stranger() {
 export interface Listener {
   /** Such as `0.0.0.0:8080`. */
   readonly address: string;
-  /** Where it stands in systemd's tree, innermost last: `system.slice`, `x.service`. Empty: ss cannot tell. */
+  /**
+   * Where it stands in systemd's tree, innermost last: `system.slice`, `x.service`. Empty: ss cannot tell.
+   */
   readonly units: readonly string[];
   /** Process, pid, unit and since when, in words. Empty: ss cannot tell. */
   readonly who: string;
@@ -71,7 +75,10 @@ export interface Listener {
 
 const listener = /^(\S+:\d+)\t((?:\/[^\t]*)?)\t(.*)$/;
 
-/** Who listens on a TCP port, at whatever address. Of what systemd itself holds, its socket and the service behind that. */
+/**
+ * Who listens on a TCP port, at whatever address. Of what systemd itself holds, its socket and the service
+ * behind that.
+ */
 export const listenersOn = (port: number): Fact<readonly Listener[]> => ({
   name: `listeners on port ${port}`,
   command: sh`${whoFunction}

@@ -26,7 +26,10 @@ export interface Unit {
   readonly began: number | undefined;
   /** The host's clock when it was asked, seconds since 1970. */
   readonly now: number;
-  /** Value of the environment variable that was asked for, as a process of the unit has it; `undefined` if none shows it. */
+  /**
+   * Value of the environment variable that was asked for, as a process of the unit has it; `undefined` if
+   * none shows it.
+   */
   readonly started: string | undefined;
 }
 
@@ -78,9 +81,10 @@ function parseUnit(finished: Finished): Unit {
 }
 
 /**
- * Looks for a variable in the environment of a unit's processes and prints `started=<value>`. The main process is asked first,
- * then the others of its control group: a program that writes its title over its environment (setproctitle) hides its own.
- * Takes all it needs of the unit out of `$show`: each systemctl costs a small host as much as ten other processes.
+ * Looks for a variable in the environment of a unit's processes and prints `started=<value>`. The main
+ * process is asked first, then the others of its control group: a program that writes its title over its
+ * environment (setproctitle) hides its own. Takes all it needs of the unit out of `$show`: each systemctl
+ * costs a small host as much as ten other processes.
  */
 const lookFor = (variable: string): ShellCommand => sh`nl='
 '
@@ -107,7 +111,8 @@ export const showUnit = (name: string, variable?: string): Fact<Unit> => {
   const processes = variable === undefined ? [] : ["MainPID", "ControlPID", "ControlGroup"];
   return {
     name: `systemctl show ${name}`,
-    // `systemctl --timestamp=unix` came with systemd 251; a time zone in the environment is older than all of them.
+    // `systemctl --timestamp=unix` came with systemd 251; a time zone in the environment is older than all of
+    // them.
     command: sh`show=$(TZ=UTC systemctl show ${name} --property=${[...properties, ...processes].join(",")}) || exit
 date +now=%s; printf '%s\\n' "$show"
 ${variable === undefined ? [] : lookFor(variable)}`,

@@ -30,9 +30,9 @@ const everywhere = new Set(["0.0.0.0/0", "::/0"]);
 const address = (text: string) => (everywhere.has(text) ? "any" : text);
 
 /**
- * A rule in ufw's own machine format: action, protocol, destination port and address, source port and address, names of
- * application profiles for both, direction with the interface, comment in hex. Older releases wrote none but the first six
- * words, or the profiles without a direction: then it is incoming.
+ * A rule in ufw's own machine format: action, protocol, destination port and address, source port and
+ * address, names of application profiles for both, direction with the interface, comment in hex. Older
+ * releases wrote none but the first six words, or the profiles without a direction: then it is incoming.
  */
 const tuple =
   /^### tuple ### ((?:route:)?(?:allow|deny|reject|limit)(?:_log(?:-all)?)?) (\S+) (\S+) (\S+) (\S+) (\S+)(?: (?!in\b|out\b|comment=)\S+ (?!comment=)\S+)?(?: ((?:in|out)(?:_\S+)?))?(?: comment=((?:[0-9a-f]{2})*))? *$/;
@@ -75,7 +75,10 @@ function parseUfw(finished: Finished): Ufw {
   };
 }
 
-/** Whether ufw filters, and its rules. A machine without ufw has it inactive and no rules; a ufw that fails is no answer. */
+/**
+ * Whether ufw filters, and its rules. A machine without ufw has it inactive and no rules; a ufw that fails is
+ * no answer.
+ */
 export const ufw: Fact<Ufw> = {
   name: "ufw",
   command: sh`if command -v ufw >/dev/null; then

@@ -7,8 +7,8 @@ const fact = unitInEffect("a-nap@1.service");
 const recorded = readFileSync(new URL("fixtures/unit-in-effect.debian12.txt", import.meta.url), "utf8");
 const read = (stdout: string) => fact.parse({ exitCode: 0, stdout, stderr: "" });
 
-// On a Debian 12: the fragment replaced by a symlink, a drop-in of the template in /run, `systemctl set-property`, and a drop-in
-// of the prefix that was written after the last daemon-reload.
+// On a Debian 12: the fragment replaced by a symlink, a drop-in of the template in /run, `systemctl
+// set-property`, and a drop-in of the prefix that was written after the last daemon-reload.
 test("all that systemd merges into a unit, and what waits for a reload", () => {
   const unit = read(recorded);
   expect(unit).toMatchObject({

@@ -31,7 +31,10 @@ export interface UnitInEffect {
   readonly needsReload: boolean;
   /** Made by a call (`systemd-run`), not by a file of somebody. */
   readonly transient: boolean;
-  /** Commands that it starts with, as systemd has them: the program, and its arguments with the program first, blanks between. */
+  /**
+   * Commands that it starts with, as systemd has them: the program, and its arguments with the program first,
+   * blanks between.
+   */
   readonly starts: readonly { readonly program: string; readonly line: string }[];
   /** Its fragment and drop-ins, and all that would be with the next daemon-reload, by path. */
   readonly files: ReadonlyMap<string, UnitFile>;
@@ -53,7 +56,10 @@ const folders = [
   "/run/systemd/generator.late",
 ];
 
-/** Names under which a unit's drop-ins may stand: its own, its template's, those of each dash in it, that of its kind. */
+/**
+ * Names under which a unit's drop-ins may stand: its own, its template's, those of each dash in it, that of
+ * its kind.
+ */
 function dropInNames(unit: string): readonly string[] {
   const dot = unit.lastIndexOf(".");
   const [stem, kind] = [unit.slice(0, dot), unit.slice(dot)];
@@ -65,8 +71,8 @@ function dropInNames(unit: string): readonly string[] {
 const source = script(import.meta.url, "./unit-in-effect.sh");
 
 /**
- * How systemd has a unit: what it read, merged and runs, wherever that stands. Values of its environment are not asked for,
- * but a drop-in's text comes as it is.
+ * How systemd has a unit: what it read, merged and runs, wherever that stands. Values of its environment are
+ * not asked for, but a drop-in's text comes as it is.
  * @public for SystemdService, which does not ask yet
  */
 export const unitInEffect = (unit: string): Fact<UnitInEffect> => ({

@@ -15,10 +15,11 @@ const requestHeaders = ["if-modified-since", "range", "if-range", "cache-control
 const answerHeaders = ["content-type", "content-length", "content-range", "last-modified", "etag"];
 
 /**
- * The proxy through which hosts without internet reach the mirror of their packages. Packages are kept in a folder that
- * any number of labs share: each file is written beside its place and renamed into it, so that a reader never sees half
- * of one. (apt-cacher-ng does not allow two instances on one folder, and its Debian package starts one for the whole LAN.)
- * Index files are asked anew each time. A program is told why with 502 when the mirror cannot be reached.
+ * The proxy through which hosts without internet reach the mirror of their packages. Packages are kept in a
+ * folder that any number of labs share: each file is written beside its place and renamed into it, so that a
+ * reader never sees half of one. (apt-cacher-ng does not allow two instances on one folder, and its Debian
+ * package starts one for the whole LAN.) Index files are asked anew each time. A program is told why with 502
+ * when the mirror cannot be reached.
  */
 export async function startAptCache(address: string, port: number, folder: string): Promise<Server> {
   await mkdir(folder, { recursive: true });
@@ -63,7 +64,10 @@ async function relay(request: IncomingMessage, response: ServerResponse, kept?: 
   return await pipeline(body, response);
 }
 
-/** Hands chunks on as they come, so that apt does not lose patience with a big package, and files them at the end. */
+/**
+ * Hands chunks on as they come, so that apt does not lose patience with a big package, and files them at the
+ * end.
+ */
 async function* keep(chunks: AsyncIterable<Uint8Array>, kept: string) {
   const partial = `${kept}.${process.pid}.${randomUUID()}`;
   try {
@@ -82,7 +86,10 @@ async function* keep(chunks: AsyncIterable<Uint8Array>, kept: string) {
   }
 }
 
-/** Asks the mirror; once more a second later, because a mirror behind a load balancer drops a connection now and then. */
+/**
+ * Asks the mirror; once more a second later, because a mirror behind a load balancer drops a connection now
+ * and then.
+ */
 async function ask({ method = "GET", url = "", headers }: IncomingMessage): Promise<Response> {
   // Packages are stored as they are; an encoding would change their size.
   const passed: Record<string, string> = { "accept-encoding": "identity" };

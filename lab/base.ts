@@ -35,7 +35,10 @@ rm -f /etc/ssh/ssh_host_* /etc/resolv.conf /etc/hostname /var/cache/apt/archives
 : > /etc/machine-id
 `;
 
-/** Where this machine gets its own Debian packages, if it is a Debian; undefined leaves the choice to debootstrap. */
+/**
+ * Where this machine gets its own Debian packages, if it is a Debian; undefined leaves the choice to
+ * debootstrap.
+ */
 async function ownMirror(): Promise<string | undefined> {
   if (process.env.GPU_HOSTS_LAB_MIRROR) return process.env.GPU_HOSTS_LAB_MIRROR;
   const osRelease = await readFile("/etc/os-release", "utf8").catch(() => "");
@@ -50,8 +53,8 @@ async function ownMirror(): Promise<string | undefined> {
 }
 
 /**
- * The read-only root of a release, built on first use into {@link cacheDir} (1-2 minutes) and shared by all labs. A
- * build that is killed leaves nothing that looks complete; a second builder waits for the first.
+ * The read-only root of a release, built on first use into {@link cacheDir} (1-2 minutes) and shared by all
+ * labs. A build that is killed leaves nothing that looks complete; a second builder waits for the first.
  * @param progress gets one line a stage
  */
 export async function baseImage(release: Release, progress: (line: string) => void): Promise<string> {

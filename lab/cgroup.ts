@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Hierarchies in which a lab needs a group of its own: the one of cgroup v2, or on a hybrid machine the two that systemd
- * uses. Hosts that share a group do not stop cleanly, because each kills by group.
+ * Hierarchies in which a lab needs a group of its own: the one of cgroup v2, or on a hybrid machine the two
+ * that systemd uses. Hosts that share a group do not stop cleanly, because each kills by group.
  */
 const hierarchies = existsSync("/sys/fs/cgroup/cgroup.controllers")
   ? ["/sys/fs/cgroup"]
@@ -32,7 +32,10 @@ async function groups(group: string): Promise<string[]> {
   return (await Promise.all(roots.map(tree))).flat();
 }
 
-/** Processes in a group and below it. Ascending, so that the first process of a host comes before its children. */
+/**
+ * Processes in a group and below it. Ascending, so that the first process of a host comes before its
+ * children.
+ */
 export async function processesIn(group: string): Promise<number[]> {
   const lists = await Promise.all(
     (await groups(group)).map((path) => readFile(join(path, "cgroup.procs"), "utf8").catch(() => "")),

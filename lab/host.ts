@@ -25,7 +25,10 @@ export interface ExecOptions extends LocalOptions {
   readonly user?: "root" | "ops";
 }
 
-/** Makes the disk of the n-th host, an overlay over a base image, with its identity on it, and plugs in its network. */
+/**
+ * Makes the disk of the n-th host, an overlay over a base image, with its identity on it, and plugs in its
+ * network.
+ */
 export async function createHost(
   slot: Slot,
   dir: string,
@@ -169,7 +172,10 @@ export class LabHost {
     }
   }
 
-  /** Loss of power: everything on the host stops at once. {@link powerOn} brings it back with its disk as it was. */
+  /**
+   * Loss of power: everything on the host stops at once. {@link powerOn} brings it back with its disk as it
+   * was.
+   */
   async kill(): Promise<void> {
     await killGroup(this.#group);
   }

@@ -8,7 +8,8 @@ export const memberToken = "hf_lab_member";
 /** A token the hub knows, whose owner was not granted access to gated repositories. */
 export const strangerToken = "hf_lab_stranger";
 
-// The hub keeps files above this in LFS (its own bound is 10 MB); small here, so that the tiny model is such a file.
+// The hub keeps files above this in LFS (its own bound is 10 MB); small here, so that the tiny model is such
+// a file.
 const largeFrom = 100_000;
 
 /** Something that goes wrong with the next downloads of a file. */
@@ -16,8 +17,8 @@ interface Fault {
   /** Name of the file in its repository. */
   readonly file: string;
   /**
-   * `cut` drops the connection in the middle, `corrupt` sends wrong bytes, `refuse` answers 503, `whole` knows no ranges,
-   * `hold` sends the rest only at {@link Hub.release}.
+   * `cut` drops the connection in the middle, `corrupt` sends wrong bytes, `refuse` answers 503, `whole`
+   * knows no ranges, `hold` sends the rest only at {@link Hub.release}.
    */
   readonly kind: "cut" | "corrupt" | "refuse" | "whole" | "hold";
   /** Bytes of the answer that are sent before a cut or a hold. @default half of them */
@@ -49,7 +50,10 @@ interface Repository {
   head: string;
 }
 
-/** A model hub that speaks the paths of Hugging Face's: revision, tree, resolve with ranges and the detour over a CDN. */
+/**
+ * A model hub that speaks the paths of Hugging Face's: revision, tree, resolve with ranges and the detour
+ * over a CDN.
+ */
 export interface Hub {
   readonly url: string;
   /** Every request so far, oldest first. */
@@ -276,7 +280,10 @@ function content({ request, takeFault, released }: Exchange, name: string, blob:
   };
 }
 
-/** One byte range, `undefined` for the whole file. Several ranges at once get the whole file, which HTTP allows. */
+/**
+ * One byte range, `undefined` for the whole file. Several ranges at once get the whole file, which HTTP
+ * allows.
+ */
 function rangeOf(
   header: string | undefined,
   size: number,

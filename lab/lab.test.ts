@@ -39,7 +39,10 @@ async function traces({ dir, gateway }: Marks): Promise<string[]> {
   ];
 }
 
-/** When the first process of a host started, in clock ticks; the kernel's boot id is the same for all hosts here. */
+/**
+ * When the first process of a host started, in clock ticks; the kernel's boot id is the same for all hosts
+ * here.
+ */
 async function bootOf(host: LabHost): Promise<string> {
   const { stdout } = await host.tryExec("cut -d' ' -f22 /proc/1/stat", { timeoutSeconds: 10 });
   return stdout.trim();
@@ -200,7 +203,8 @@ describeLab("the end of a lab", () => {
       await sleep(delay);
       await killed(child);
       await sweep();
-      // What the killed process was about to start is a copy of it for a moment, and then at its end by itself.
+      // What the killed process was about to start is a copy of it for a moment, and then at its end by
+      // itself.
       await expect.poll(() => local("ps", ["-ww", "-eo", "args"]), { timeout: 30_000 }).not.toContain(dir);
       expect(existsSync(dir) ? await readdir(dir) : []).toEqual([]);
       expect(await readFile("/proc/self/mounts", "utf8")).not.toContain(dir);

@@ -13,9 +13,14 @@ import { addressOf, aptPort, claimSlot, releaseSlot, type Slot, slotIn, slotOf }
 /** What a lab consists of. */
 export interface LabOptions {
   readonly hosts: readonly { readonly name: string; readonly release: Release }[];
-  /** Folder of the lab's own, for disks, keys and logs; removed by stop. @default one under the cache folder */
+  /**
+   * Folder of the lab's own, for disks, keys and logs; removed by stop. @default one under the cache folder
+   */
   readonly dir?: string;
-  /** Goes on after this process ends, until somebody stops it. Needs `dir`. @default false: ends with this process */
+  /**
+   * Goes on after this process ends, until somebody stops it. Needs `dir`. @default false: ends with this
+   * process
+   */
   readonly persistent?: boolean;
   /** Called with one line a stage. */
   readonly progress?: (line: string) => void;
@@ -30,7 +35,8 @@ export interface Lab {
   /** The host of that name. */
   host(name: string): LabHost;
   /**
-   * Runs a Node script of this folder as a server for the hosts and waits until it listens. It ends with the lab.
+   * Runs a Node script of this folder as a server for the hosts and waits until it listens. It ends with the
+   * lab.
    * @param port on {@link gateway}; the script gets address and port as its first arguments
    */
   serve(name: string, script: string, port: number, args?: readonly string[]): Promise<void>;
@@ -41,8 +47,8 @@ export interface Lab {
 const stateFile = (dir: string) => join(dir, "lab.json");
 
 /**
- * Brings up a lab: about 2 s when the base images exist. First removes what dead labs left. Several labs can run at
- * once. If it fails, or this process dies, nothing stays behind that the next start does not remove.
+ * Brings up a lab: about 2 s when the base images exist. First removes what dead labs left. Several labs can
+ * run at once. If it fails, or this process dies, nothing stays behind that the next start does not remove.
  */
 export async function startLab(options: LabOptions): Promise<Lab> {
   const obstacle = await obstacleToLab();
@@ -104,8 +110,8 @@ export async function attach(folder: string): Promise<Lab | undefined> {
 }
 
 /**
- * Removes the lab of a folder, whichever process started it, running or left when this machine was restarted; content
- * when there is none. Refuses a folder that holds other things.
+ * Removes the lab of a folder, whichever process started it, running or left when this machine was restarted;
+ * content when there is none. Refuses a folder that holds other things.
  */
 export async function stopLab(folder: string): Promise<void> {
   const dir = resolve(folder);

@@ -21,7 +21,10 @@ export interface LocalResult {
   readonly stderr: string;
 }
 
-/** Runs a program of this machine and resolves for any exit code; a signal or the time limit gives -1 and says so in stderr. */
+/**
+ * Runs a program of this machine and resolves for any exit code; a signal or the time limit gives -1 and says
+ * so in stderr.
+ */
 export function tryLocal(file: string, args: readonly string[], options: LocalOptions = {}) {
   const { promise, resolve, reject } = Promise.withResolvers<LocalResult>();
   const seconds = options.timeoutSeconds ?? 60;
@@ -54,7 +57,10 @@ export function tryLocal(file: string, args: readonly string[], options: LocalOp
   return promise;
 }
 
-/** Like {@link tryLocal}, but anything except exit code 0 is an error with the command and its last lines. Resolves with stdout. */
+/**
+ * Like {@link tryLocal}, but anything except exit code 0 is an error with the command and its last lines.
+ * Resolves with stdout.
+ */
 export async function local(
   file: string,
   args: readonly string[],
@@ -74,8 +80,9 @@ export interface Lock {
 }
 
 /**
- * Takes `flock` on a file. The child locks the open file description that both share, so the lock stays with us after
- * it ends and the kernel drops it when we die, by whatever signal. Undefined if `wait` is false and another holds it.
+ * Takes `flock` on a file. The child locks the open file description that both share, so the lock stays with
+ * us after it ends and the kernel drops it when we die, by whatever signal. Undefined if `wait` is false and
+ * another holds it.
  */
 export async function lock(path: string, wait: boolean): Promise<Lock | undefined> {
   const fd = openSync(path, "a", 0o600);

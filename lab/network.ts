@@ -9,9 +9,9 @@ async function ip(...commands: readonly string[]): Promise<void> {
 }
 
 /**
- * The lab's switch: a bridge in a network namespace of its own, where this machine's firewall rules for bridged frames
- * (Docker's, for one) do not reach, and one link from it to this machine. Nothing is routed on: hosts see each other
- * and the servers this machine runs for them, as on a site without internet.
+ * The lab's switch: a bridge in a network namespace of its own, where this machine's firewall rules for
+ * bridged frames (Docker's, for one) do not reach, and one link from it to this machine. Nothing is routed
+ * on: hosts see each other and the servers this machine runs for them, as on a site without internet.
  */
 export async function createSwitch(slot: Slot): Promise<void> {
   const { name, gateway } = slot;

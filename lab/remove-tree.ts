@@ -9,8 +9,8 @@ async function mountsUnder(folder: string): Promise<string[]> {
 }
 
 /**
- * Deletes a tree that was the root of a host. Whatever is still mounted below it is unmounted first: deleting through
- * a mounted /dev would take this machine's own device nodes along.
+ * Deletes a tree that was the root of a host. Whatever is still mounted below it is unmounted first: deleting
+ * through a mounted /dev would take this machine's own device nodes along.
  */
 export async function removeTree(folder: string): Promise<void> {
   for (const point of await mountsUnder(folder)) await local("umount", [point]);

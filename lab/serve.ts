@@ -15,7 +15,10 @@ export interface Server {
   readonly args: readonly string[];
 }
 
-/** Starts a server on the lab's gateway, in the lab's cgroup so that it ends with the lab, and waits until it listens. */
+/**
+ * Starts a server on the lab's gateway, in the lab's cgroup so that it ends with the lab, and waits until it
+ * listens.
+ */
 export async function serve(slot: Slot, dir: string, { name, script, port, args }: Server): Promise<void> {
   const program = [process.execPath, join(import.meta.dirname, script), slot.gateway, String(port), ...args];
   const logFile = join(dir, `${name}.log`);

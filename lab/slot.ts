@@ -10,10 +10,15 @@ import { removeTree } from "./remove-tree.ts";
 const runDir = "/run/gpu-hosts-lab";
 const slots = Array.from({ length: 100 }, (_, i) => i + 1);
 
-/** What one lab may call its own on this machine; every name derives from the number, so two labs never meet. */
+/**
+ * What one lab may call its own on this machine; every name derives from the number, so two labs never meet.
+ */
 export interface Slot {
   readonly number: number;
-  /** Network namespace of the switch, link of this machine to it, source name of the mounts; at most 15 characters. */
+  /**
+   * Network namespace of the switch, link of this machine to it, source name of the mounts; at most 15
+   * characters.
+   */
   readonly name: string;
   /** This machine's address on the lab's network. */
   readonly gateway: string;
@@ -70,8 +75,8 @@ async function claimed(): Promise<number[]> {
 }
 
 /**
- * Takes a free slot, after removing what dead labs left. The lock is the sign of life of the owner: the kernel drops
- * it when the process ends, however it ends.
+ * Takes a free slot, after removing what dead labs left. The lock is the sign of life of the owner: the
+ * kernel drops it when the process ends, however it ends.
  * @param folder the lab's own; default one under the cache folder
  */
 export async function claimSlot(
@@ -120,7 +125,10 @@ export async function releaseSlot(slot: Slot, dir: string): Promise<void> {
   });
 }
 
-/** Finds everything by the slot's names alone, so that it also clears a lab that died half-way through its start. */
+/**
+ * Finds everything by the slot's names alone, so that it also clears a lab that died half-way through its
+ * start.
+ */
 async function tearDown(slot: Slot, claim: Claim) {
   await killGroup(slot.group);
   const mounts = (await readFile("/proc/self/mounts", "utf8")).split("\n").map((line) => line.split(" "));

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { createGroup } from "./cgroup.ts";
 
 /**
- * Starts a program in cgroups of its own and in a session of its own, so that neither Ctrl-C nor the end of this
- * process reaches it. Its output goes to a file. See supervise.sh for reboot and SIGTERM.
+ * Starts a program in cgroups of its own and in a session of its own, so that neither Ctrl-C nor the end of
+ * this process reaches it. Its output goes to a file. See supervise.sh for reboot and SIGTERM.
  */
 export function supervise(
   group: string,

@@ -1,7 +1,7 @@
 /**
- * A language model that talks nonsense but is real: llama architecture, a tokenizer that covers every byte, in the
- * format llama.cpp loads. About 1 MB and made in milliseconds, always the same bytes. Its layers are enough to be split
- * between hosts. Format: GGUF version 3 (docs/gguf.md of ggml).
+ * A language model that talks nonsense but is real: llama architecture, a tokenizer that covers every byte,
+ * in the format llama.cpp loads. About 1 MB and made in milliseconds, always the same bytes. Its layers are
+ * enough to be split between hosts. Format: GGUF version 3 (docs/gguf.md of ggml).
  */
 export function tinyGguf(): Buffer {
   const tokens = vocabulary();

@@ -8,7 +8,8 @@ export interface Beginning {
   chunks(): AsyncIterable<Uint8Array>;
 }
 
-// Headers are a few hundred bytes to some 12 MB (a tokenizer of 260,000 tokens); beyond this something else was fetched.
+// Headers are a few hundred bytes to some 12 MB (a tokenizer of 260,000 tokens); beyond this something else
+// was fetched.
 const most = 256 * 2 ** 20;
 
 /**

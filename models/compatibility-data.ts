@@ -1,6 +1,6 @@
 /**
- * Which build of an engine runs on which GPU and driver, as data. One line changes when a release moves; every entry has
- * its source and the day it was read.
+ * Which build of an engine runs on which GPU and driver, as data. One line changes when a release moves;
+ * every entry has its source and the day it was read.
  */
 
 /** A statement and where it comes from. */

@@ -41,8 +41,8 @@ export type Choice =
     };
 
 /**
- * The build of an engine that suits all GPUs of a machine: the preferred one that runs without a risk, else the preferred one
- * that runs at all. A machine without an NVIDIA GPU gets `cpu`.
+ * The build of an engine that suits all GPUs of a machine: the preferred one that runs without a risk, else
+ * the preferred one that runs at all. A machine without an NVIDIA GPU gets `cpu`.
  */
 export function chooseBuild(engine: CudaBuild["engine"], machine: RecordedMachine): Choice {
   if (machine.gpus === undefined) return { reasons: ["nothing is recorded of its GPUs"] };
@@ -57,8 +57,8 @@ export function chooseBuild(engine: CudaBuild["engine"], machine: RecordedMachin
 }
 
 /**
- * Why a build that was chosen by name cannot run on a machine; nothing is held against it that nobody has looked at, and a
- * build that is not known here is judged by its CUDA generation alone.
+ * Why a build that was chosen by name cannot run on a machine; nothing is held against it that nobody has
+ * looked at, and a build that is not known here is judged by its CUDA generation alone.
  */
 export function refusals(
   engine: CudaBuild["engine"],
@@ -93,7 +93,9 @@ function judgeBuild(build: CudaBuild, { architecture = "x86_64", gpus = [], driv
   };
 }
 
-/** Machine code runs on any driver of the generation; what has to be compiled needs one that knows this CUDA. */
+/**
+ * Machine code runs on any driver of the generation; what has to be compiled needs one that knows this CUDA.
+ */
 function risksOf(
   { cuda, fullDriver, compilesItself }: CudaBuild,
   driver: string,
@@ -158,7 +160,10 @@ export interface ModuleChoice {
   readonly lastBranch: number;
 }
 
-/** Which kernel modules and driver branches suit a machine's GPUs; an old and a new generation may exclude each other. */
+/**
+ * Which kernel modules and driver branches suit a machine's GPUs; an old and a new generation may exclude
+ * each other.
+ */
 export function chooseModules(computeCapabilities: readonly string[]): ModuleChoice {
   const rows = computeCapabilities.map((capability) =>
     moduleFlavours.find(({ to }) => Number(capability) <= to),

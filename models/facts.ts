@@ -15,7 +15,10 @@ export interface ModelFacts {
   readonly layers: readonly LayerFacts[];
   /** Weights that llama.cpp leaves in the machine's memory: the table of input tokens. */
   readonly inputBytes: number;
-  /** Weights behind the last layer: norm and output, or the token table once more where there is no output of its own. */
+  /**
+   * Weights behind the last layer: norm and output, or the token table once more where there is no output of
+   * its own.
+   */
   readonly outputBytes: number;
   /** All weights, each once. */
   readonly totalBytes: number;
@@ -51,7 +54,10 @@ export interface LayerCache {
 }
 
 export interface LayerWork {
-  /** Rows of the query projection, with a gate where there is one; of the input projection in a layer with state. */
+  /**
+   * Rows of the query projection, with a gate where there is one; of the input projection in a layer with
+   * state.
+   */
   readonly query: number;
   readonly queryHeads: number;
   /** Width of the feed-forward part; of all experts that one token uses together. */

@@ -34,7 +34,9 @@ export class HubError extends Error {
 const fileUrl = ({ endpoint }: Hub, { repository, revision, file }: HubFile): string =>
   `${endpoint.replace(/\/+$/, "")}/${repository}/resolve/${encodeURIComponent(revision)}/${file.split("/").map(encodeURIComponent).join("/")}`;
 
-/** The beginning of a file on a hub: one request with a range, broken off as soon as the reader has enough. */
+/**
+ * The beginning of a file on a hub: one request with a range, broken off as soon as the reader has enough.
+ */
 export function hubBeginning(hub: Hub, wanted: HubFile): Beginning {
   return { name: fileUrl(hub, wanted), chunks: () => chunksOf(hub, wanted, { range: "bytes=0-" }) };
 }

@@ -19,7 +19,8 @@ export interface HubModel {
 }
 
 /**
- * Facts of a model on a hub, without its weights: one request a file, and none when the commit was read before.
+ * Facts of a model on a hub, without its weights: one request a file, and none when the commit was read
+ * before.
  * @param cacheFolder where facts are kept; `undefined`: nowhere
  * @throws HubError when the hub does not give a file; Error when a file is not what its name says
  */

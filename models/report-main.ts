@@ -2,7 +2,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { parsePoints } from "#models/report/points.ts";
 import { reportText } from "#models/report/report.ts";
 
-// Writes the tables of docs/what-fits.md anew. With a file of points as argument: prints its tables and writes nothing.
+// Writes the tables of docs/what-fits.md anew. With a file of points as argument: prints its tables and
+// writes nothing.
 const [file] = process.argv.slice(2);
 const here = (path: string) => new URL(path, import.meta.url);
 const text = reportText(parsePoints(await readFile(file ?? here("data/vram-points.csv"), "utf8")));

@@ -24,8 +24,8 @@ export class DeclaredResource<S extends z.ZodObject> extends pulumi.CustomResour
 }
 
 /**
- * Declares a resource in a Pulumi program. The definitions themselves know nothing of Pulumi, so that provider, drift and
- * verify load them without its SDK (250 ms and 70 MB).
+ * Declares a resource in a Pulumi program. The definitions themselves know nothing of Pulumi, so that
+ * provider, drift and verify load them without its SDK (250 ms and 70 MB).
  */
 export function declare<S extends z.ZodObject>(
   definition: ResourceDefinition<S>,
@@ -37,7 +37,8 @@ export function declare<S extends z.ZodObject>(
     `gpuhost:index:${definition.type}`,
     name,
     { ...args, applied: undefined, status: undefined },
-    // Returned from Diff alone it is not honoured by `up --replace`, and the new file would be deleted with the old.
+    // Returned from Diff alone it is not honoured by `up --replace`, and the new file would be deleted with
+    // the old.
     { deleteBeforeReplace: definition.deleteBeforeReplace ?? true, ...opts },
   );
 }

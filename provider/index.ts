@@ -7,7 +7,10 @@ import { listenForOwnUser } from "./listen.ts";
 /** State of a large stack travels in one message; gRPC's own limit is 4 MB. */
 const maxMessageBytes = 400 * 1024 * 1024;
 
-/** Takes the decrypted configuration out of the environment, so that no child process of ours inherits its secrets. */
+/**
+ * Takes the decrypted configuration out of the environment, so that no child process of ours inherits its
+ * secrets.
+ */
 function takeConfig(): Record<string, unknown> | undefined {
   const text = process.env.PULUMI_CONFIG;
   delete process.env.PULUMI_CONFIG;
@@ -27,11 +30,13 @@ function exit(): never {
   process.exit(0);
 }
 
-// The engine ends us with SIGINT once nothing is under way, and kills what has not gone 5 s later. The operator's Ctrl-C does
-// not come this way: we are in a process group of our own, and the engine turns it into Cancel.
+// The engine ends us with SIGINT once nothing is under way, and kills what has not gone 5 s later. The
+// operator's Ctrl-C does not come this way: we are in a process group of our own, and the engine turns it
+// into Cancel.
 process.on("SIGINT", exit);
 process.on("SIGTERM", exit);
-// The engine holds our stdin open: its end is the engine's end, however that came. A plugin runner gives /dev/null.
+// The engine holds our stdin open: its end is the engine's end, however that came. A plugin runner gives
+// /dev/null.
 const stdin = fstatSync(0);
 if (stdin.isFIFO() || stdin.isSocket()) process.stdin.resume().on("end", exit);
 

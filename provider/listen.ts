@@ -7,9 +7,9 @@ import { peerUser } from "./peer-user.ts";
 const refusalMilliseconds = 5_000;
 
 /**
- * Lets gRPC calls in on a port of 127.0.0.1 that every user of the machine can connect to, but only those of our own user, for
- * they act on the hosts as root. Others get PERMISSION_DENIED, and stderr, which the engine shows, tells of the first. Asked
- * once a connection.
+ * Lets gRPC calls in on a port of 127.0.0.1 that every user of the machine can connect to, but only those of
+ * our own user, for they act on the hosts as root. Others get PERMISSION_DENIED, and stderr, which the engine
+ * shows, tells of the first. Asked once a connection.
  *
  * @param platform where the system does not tell whose a connection is, one at a time is let in
  * @returns the port
@@ -36,7 +36,10 @@ function strangerOnLinux(socket: Socket): string | undefined {
   return user === undefined ? "somebody who has gone or whom /proc/net/tcp does not show" : `user ${user}`;
 }
 
-/** Where the system does not tell whose a connection is: the engine connects first, and while it is there nobody else may. */
+/**
+ * Where the system does not tell whose a connection is: the engine connects first, and while it is there
+ * nobody else may.
+ */
 function oneAtATime() {
   let engine: Socket | undefined;
   return (socket: Socket): string | undefined => {

@@ -2,7 +2,10 @@ import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { endianness } from "node:os";
 
-/** How the kernel writes 127.0.0.1:80 in its tables: the four bytes as one number of this machine's byte order, and the port. */
+/**
+ * How the kernel writes 127.0.0.1:80 in its tables: the four bytes as one number of this machine's byte
+ * order, and the port.
+ */
 function addressInTable(address = "", port = 0): string {
   const bytes = address.split(".").map((byte) => Number(byte).toString(16).padStart(2, "0"));
   const number = (endianness() === "LE" ? bytes.reverse() : bytes).join("");
@@ -14,13 +17,14 @@ const mapped = (address: string) =>
   `${endianness() === "LE" ? "0000000000000000FFFF0000" : "00000000000000000000FFFF"}${address}`;
 
 /**
- * User who has the other end of a connection that comes over IPv4 from this machine, as Linux tells it (proc(5), /proc/net/tcp).
- * Undefined where nobody has it any more.
+ * User who has the other end of a connection that comes over IPv4 from this machine, as Linux tells it
+ * (proc(5), /proc/net/tcp). Undefined where nobody has it any more.
  */
 export function peerUser({ localAddress, localPort, remoteAddress, remotePort }: Socket): number | undefined {
   const theirs = addressInTable(remoteAddress, remotePort);
   const ours = addressInTable(localAddress, localPort);
-  // Again, because the kernel hands out a long table in pieces, and a line that moved in between may be in none.
+  // Again, because the kernel hands out a long table in pieces, and a line that moved in between may be in
+  // none.
   for (let look = 0; look < 3; look++) {
     const line =
       findLine("/proc/self/net/tcp", theirs, ours) ??

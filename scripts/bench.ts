@@ -14,7 +14,10 @@ const numbers = (text: string): number[] => {
   return all;
 };
 
-/** Without options: whole commands beside a bare ssh. An option names another part, which is then measured instead. */
+/**
+ * Without options: whole commands beside a bare ssh. An option names another part, which is then measured
+ * instead.
+ */
 await main("bench", async ({ values }) => {
   const [rounds = 5] = numbers(values.runs);
   const sizes = numbers(values.hosts);

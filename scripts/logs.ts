@@ -4,7 +4,7 @@ import { inventoryOf, readStack } from "./stack/stack.ts";
 import { UsageError } from "./terminal/arguments.ts";
 import { main } from "./terminal/main.ts";
 
-const DEFAULT_LINES = 100;
+const defaultLines = 100;
 
 await main("logs", async ({ words: [stack = "", service = ""], values }) => {
   const { host, since, follow } = values;
@@ -29,7 +29,7 @@ await main("logs", async ({ words: [stack = "", service = ""], values }) => {
   const width = Math.max(...places.map((place) => place.host.length));
   const complete = await readLogs(inventoryOf(raw), places, {
     // With --since alone everything from then on is wanted.
-    lines: lines ?? (since === undefined ? DEFAULT_LINES : undefined),
+    lines: lines ?? (since === undefined ? defaultLines : undefined),
     since,
     follow: follow ? ended.signal : undefined,
     onEntry: (from, { time, source, message }) => {

@@ -11,7 +11,7 @@ import { voice } from "./terminal/output.ts";
 const mb = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 const soFar = ({ bytes, total }: Progress) => (total ? `${mb(bytes)} of ${mb(total)}` : mb(bytes));
 /** Between two lines of progress. */
-const PAUSE_MS = 3000;
+const pauseMs = 3000;
 
 /** A key of ours as it stands in the stack file. */
 const configKey = (key: string) => `${namespaces[key as keyof typeof namespaces]}:${key}`;
@@ -43,7 +43,7 @@ await main("pin", async ({ words: [what = "", version = "", stack = ""] }) => {
       let next = 0;
       const { sha256, bytes } = await hashOf(url, (progress) => {
         if (Date.now() < next) return;
-        next = Date.now() + PAUSE_MS;
+        next = Date.now() + pauseMs;
         say.now(`${name}: ${soFar(progress)}`);
       });
       hashes.set(url, sha256);

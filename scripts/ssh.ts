@@ -38,7 +38,10 @@ await main(
   words,
 );
 
-/** Runs the operator's ssh in the operator's terminal; its exit code, or 128 and the number of the signal that ended it. */
+/**
+ * Runs the operator's ssh in the operator's terminal; its exit code, or 128 and the number of the signal that
+ * ended it.
+ */
 function ssh(args: readonly string[]): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const child = spawn("ssh", args, { stdio: "inherit" });

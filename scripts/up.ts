@@ -24,7 +24,10 @@ await main("up", async ({ words: [stack = ""], values }) => {
   ]);
 });
 
-/** Only what is on the host: a service whose leader is elsewhere gets its leader changed by the next whole `up`. */
+/**
+ * Only what is on the host: a service whose leader is elsewhere gets its leader changed by the next whole
+ * `up`.
+ */
 async function targetsOn(host: string, stack: string): Promise<string[]> {
   const [{ preview }, { targetsOf }] = await Promise.all([
     import("./pulumi/preview.ts"),

@@ -121,8 +121,9 @@ function baseProblems(
 }
 
 /**
- * The keys of a wrong service that are right, so that its hosts and ports are checked in the same run. Each is
- * judged alone, since a schema with a rule over the whole has no partial form. Absent ones get their defaults.
+ * The keys of a wrong service that are right, so that its hosts and ports are checked in the same run. Each
+ * is judged alone, since a schema with a rule over the whole has no partial form. Absent ones get their
+ * defaults.
  */
 function rightKeys(schema: z.ZodObject, raw: object): Partial<Service> {
   const given = raw as Readonly<Record<string, unknown>>;

@@ -19,7 +19,7 @@ const languageHost = {
 };
 
 /** Eight minutes of one fast core; slow machines and slow module proxies get an hour. */
-const LIMIT_SECONDS = 3600;
+const limitSeconds = 3600;
 
 /** Builds the CLI and the Node language host from their Go modules into `folder`. Needs `go` on PATH. */
 export async function buildWithGo(folder: string, progress: Progress, go = "go"): Promise<void> {
@@ -62,7 +62,7 @@ async function runGo(
   // No cgo: no C compiler needed, and one result on every machine.
   const env = { ...process.env, GOWORK: "off", CGO_ENABLED: "0" };
   try {
-    await runChild(go, args, { cwd, env, timeoutSeconds: LIMIT_SECONDS, onLine });
+    await runChild(go, args, { cwd, env, timeoutSeconds: limitSeconds, onLine });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") {
       throw new Error("Building it is not possible: there is no `go` on PATH.", { cause: error });

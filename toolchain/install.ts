@@ -25,7 +25,9 @@ export type Way = (folder: string, progress: Progress) => Promise<void>;
 interface EnsureOptions {
   /** Pulumi's home. @default $PULUMI_HOME or ~/.pulumi, as the launcher has it */
   readonly home?: string;
-  /** Tried in this order. @default the vendor's archive if its hash is recorded, then a build from Go modules */
+  /**
+   * Tried in this order. @default the vendor's archive if its hash is recorded, then a build from Go modules
+   */
   readonly ways?: readonly Way[];
   readonly progress?: Progress;
 }
@@ -40,8 +42,8 @@ export function pulumiFolder(home = process.env.PULUMI_HOME || join(homedir(), "
 }
 
 /**
- * Makes the Pulumi CLI usable through its npm launcher (`npx pulumi`). Done at once when both programs are in place;
- * rejects, naming what to install by hand, when no way leads there.
+ * Makes the Pulumi CLI usable through its npm launcher (`npx pulumi`). Done at once when both programs are in
+ * place; rejects, naming what to install by hand, when no way leads there.
  */
 export async function ensurePulumi(options: EnsureOptions = {}): Promise<void> {
   const folder = pulumiFolder(options.home);
@@ -56,7 +58,9 @@ export async function ensurePulumi(options: EnsureOptions = {}): Promise<void> {
   }
 }
 
-/** What installs only what is pinned: an archive by the hash recorded here, the Go modules by their go.sum. */
+/**
+ * What installs only what is pinned: an archive by the hash recorded here, the Go modules by their go.sum.
+ */
 export function pinnedWays(recorded: RecordedHashes = recordedHashes()): readonly Way[] {
   const archive = vendorArchive(pulumiVersion);
   const sha256 = recorded[archive.name];
@@ -76,7 +80,9 @@ export function downloadPinned(archive: Archive, sha256: string): Way {
   return (folder, progress) => installArchive(archive, accept, folder, progress);
 }
 
-/** The vendor's archive as it comes. Its hash is recorded, and told, for nothing vouches for this first one. */
+/**
+ * The vendor's archive as it comes. Its hash is recorded, and told, for nothing vouches for this first one.
+ */
 export function downloadAndPin(archive = vendorArchive(pulumiVersion), file?: string): Way {
   const record = (progress: Progress) => (sha256: string) => {
     recordHash(archive, sha256, file);

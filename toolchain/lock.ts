@@ -2,13 +2,14 @@ import { existsSync, mkdirSync, rmSync, statSync, utimesSync, writeFileSync } fr
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const HEARTBEAT_MS = 2_000;
+const heartbeatMs = 2_000;
 /** A lock whose owner has not touched it for so long is left over from a crash. */
-const STALE_MS = 15_000;
+const staleMs = 15_000;
 
 /**
- * Runs `work` while holding the lock file `path`; waits for another process that holds it. Node has no flock, so the owner
- * touches the file while it lives. Two waiters may both take over a stale lock: callers must bear that.
+ * Runs `work` while holding the lock file `path`; waits for another process that holds it. Node has no flock,
+ * so the owner touches the file while it lives. Two waiters may both take over a stale lock: callers must
+ * bear that.
  * @param onWait called once if another process holds the lock
  */
 export async function withLock<T>(path: string, onWait: () => void, work: () => Promise<T>): Promise<T> {
@@ -19,7 +20,7 @@ export async function withLock<T>(path: string, onWait: () => void, work: () => 
   }
   const heartbeat = setInterval(() => {
     if (existsSync(path)) utimesSync(path, new Date(), new Date());
-  }, HEARTBEAT_MS);
+  }, heartbeatMs);
   try {
     return await work();
   } finally {
@@ -36,6 +37,6 @@ function take(path: string): boolean {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
   const touched = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-  if (touched !== undefined && Date.now() - touched > STALE_MS) rmSync(path, { force: true });
+  if (touched !== undefined && Date.now() - touched > staleMs) rmSync(path, { force: true });
   return false;
 }

@@ -11,9 +11,10 @@ interface LockFile {
 const nodePackage = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
 
 /**
- * What is wrong with the Node that `npm install` brought, compared with package-lock.json by its hash. It is an optional
- * dependency, since each system needs another one, and npm passes over in silence what it could not have or what had another
- * hash. Undefined if it is right, or if the lock file has none for this system: then the machine's own runs.
+ * What is wrong with the Node that `npm install` brought, compared with package-lock.json by its hash. It is
+ * an optional dependency, since each system needs another one, and npm passes over in silence what it could
+ * not have or what had another hash. Undefined if it is right, or if the lock file has none for this system:
+ * then the machine's own runs.
  */
 export function nodeProblem(folder = root, name = nodePackage): string | undefined {
   const wanted = integrityOf(join(folder, "package-lock.json"), name);

@@ -1,4 +1,4 @@
-const EVERY_MS = 20_000;
+const everyMs = 20_000;
 
 /** What happens now, on stderr: one line that is rewritten on a terminal, a line now and then elsewhere. */
 export interface Progress {
@@ -23,7 +23,7 @@ export function showProgress(stream: NodeJS.WriteStream = process.stderr): Progr
     const line = `${elapsed()} ${current}`;
     stream.write(stream.isTTY ? `${clear}${line.slice(0, (stream.columns ?? 80) - 1)}` : `${line}\n`);
   };
-  const timer = setInterval(show, stream.isTTY ? 500 : EVERY_MS);
+  const timer = setInterval(show, stream.isTTY ? 500 : everyMs);
   timer.unref();
   return {
     now(text) {

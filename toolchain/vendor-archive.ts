@@ -14,7 +14,9 @@ import { join } from "node:path";
 import { runChild } from "./child.ts";
 import type { Progress } from "./progress.ts";
 
-/** The archive is about 150 MB; behind a slow line that takes its time, without any it fails within seconds. */
+/**
+ * The archive is about 150 MB; behind a slow line that takes its time, without any it fails within seconds.
+ */
 const limitMilliseconds = 900_000;
 
 /** Belongs into version control, so that every machine of a team compares with the same. */
@@ -38,7 +40,9 @@ export function vendorArchive(version: string): Archive {
 /** SHA-256 by name of the archive. */
 export type RecordedHashes = Readonly<Record<string, string>>;
 
-/** What somebody recorded; nothing is shipped, since the project vouches for no file that it could not fetch. */
+/**
+ * What somebody recorded; nothing is shipped, since the project vouches for no file that it could not fetch.
+ */
 export function recordedHashes(file = recordFile): RecordedHashes {
   return JSON.parse(readFileSync(file, "utf8"));
 }
@@ -50,8 +54,8 @@ export function recordHash({ name }: Archive, sha256: string, file = recordFile)
 }
 
 /**
- * Downloads an archive and takes the programs it holds into `folder`, which exists. Nothing of it is unpacked before `accept`
- * has seen its SHA-256; that one throws if it is another than wanted.
+ * Downloads an archive and takes the programs it holds into `folder`, which exists. Nothing of it is unpacked
+ * before `accept` has seen its SHA-256; that one throws if it is another than wanted.
  */
 export async function installArchive(
   { name, url }: Archive,

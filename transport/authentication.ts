@@ -12,9 +12,10 @@ export interface LoginMethod {
 }
 
 /**
- * The ways to log in, in the order they are tried: the key in the credentials alone; else the entry's key file (then the
- * agent, which may hold it unlocked); else the ssh config's key files and the agent; else the agent and the usual key files.
- * Throws a `config` HostError if there is none, or if the key that was asked for cannot be used.
+ * The ways to log in, in the order they are tried: the key in the credentials alone; else the entry's key
+ * file (then the agent, which may hold it unlocked); else the ssh config's key files and the agent; else the
+ * agent and the usual key files. Throws a `config` HostError if there is none, or if the key that was asked
+ * for cannot be used.
  */
 export function loginMethods(endpoint: Endpoint, credentials: Credentials | undefined): LoginMethod[] {
   const { host, identityFile } = endpoint;
@@ -73,7 +74,10 @@ function withWhatIsThere(endpoint: Endpoint, passphrase: string | undefined): Lo
   );
 }
 
-/** A server counts every key it is shown as a try, and closes the door after a few: where keys are named, only those are shown. */
+/**
+ * A server counts every key it is shown as a try, and closes the door after a few: where keys are named, only
+ * those are shown.
+ */
 function agentOf(agent: string, only: readonly string[] | undefined): BaseAgent | string {
   if (only === undefined) return agent;
   const chosen = ssh2.createAgent(agent);
@@ -91,7 +95,10 @@ function agentOf(agent: string, only: readonly string[] | undefined): BaseAgent 
 
 const blobOf = (key: ParsedKey) => key.getPublicSSH().toString("base64");
 
-/** The public key in a file, or of the private key in a file that may be locked; `undefined` if it cannot be told. */
+/**
+ * The public key in a file, or of the private key in a file that may be locked; `undefined` if it cannot be
+ * told.
+ */
 function publicHalf(path: string): string | undefined {
   for (const file of [path, `${path}.pub`]) {
     try {
@@ -107,7 +114,7 @@ function publicHalf(path: string): string | undefined {
 function parse(text: string | Buffer, passphrase: string | undefined): ParsedKey | Error {
   const key = ssh2.utils.parseKey(text, passphrase);
   if (key instanceof Error) return key;
-  return key.isPrivateKey() ? key : new Error(PUBLIC);
+  return key.isPrivateKey() ? key : new Error(publicKey);
 }
 
 function readKey(path: string, passphrase: string | undefined): ParsedKey | Error {
@@ -118,8 +125,8 @@ function readKey(path: string, passphrase: string | undefined): ParsedKey | Erro
   }
 }
 
-const PUBLIC = "it is a public key; the private one is needed, or an ssh-agent that holds it";
-const isPublic = (error: Error) => error.message === PUBLIC;
+const publicKey = "it is a public key; the private one is needed, or an ssh-agent that holds it";
+const isPublic = (error: Error) => error.message === publicKey;
 
 const locked = (error: Error) => /no passphrase given/i.test(error.message);
 

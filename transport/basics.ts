@@ -13,7 +13,10 @@ export interface Basics {
   /** What an operator looks at where a reboot does not come to its end. */
   readonly rebootHint: string;
   readFile(path: string): FileQuestion;
-  /** Puts stdin in place as a whole or not at all. Throws for attributes of another system, and for a path that is not absolute. */
+  /**
+   * Puts stdin in place as a whole or not at all. Throws for attributes of another system, and for a path
+   * that is not absolute.
+   */
   writeFile(path: string, attributes: FileAttributes): Command;
   readonly lock: LockCommands;
 }
@@ -30,12 +33,15 @@ export interface LockCommands {
   /** What an operator would look at. */
   readonly place: string;
   /**
-   * A statement: takes the lock for as long as the shell lives, and leaves `since <time> by <holder>` for others. Fails
-   * without a word on stderr where somebody else has it for longer than `waitSeconds`.
+   * A statement: takes the lock for as long as the shell lives, and leaves `since <time> by <holder>` for
+   * others. Fails without a word on stderr where somebody else has it for longer than `waitSeconds`.
    */
   take(holder: string, waitSeconds: number): Command;
   /** A statement: prints what the present holder left. */
   readonly holder: Command;
-  /** Said to the shell that has it: from now on each line renews the lease; without one for so long the shell ends. */
+  /**
+   * Said to the shell that has it: from now on each line renews the lease; without one for so long the shell
+   * ends.
+   */
   hold(leaseSeconds: number): string;
 }

@@ -8,16 +8,16 @@ export interface Question {
 }
 
 /** How long questions wait for others to travel with them. */
-const GATHER_MS = 2;
+const gatherMs = 2;
 /** After this long a batch that is on its way no longer holds up the next one: something in it is slow. */
-const HOLD_MS = 250;
+const holdMs = 250;
 
 /**
- * After this long without an answer those behind the one that hangs are asked again, past it; if nothing comes then either,
- * after twice as long. A host that is merely slow has its work doubled by it: a hundred hosts on two cores took 17 s for what
- * is done in 11 when 2 s were the limit.
+ * After this long without an answer those behind the one that hangs are asked again, past it; if nothing
+ * comes then either, after twice as long. A host that is merely slow has its work doubled by it: a hundred
+ * hosts on two cores took 17 s for what is done in 11 when 2 s were the limit.
  */
-const STALL_MS = 5000;
+const firstStallMs = 5000;
 
 interface Waiting {
   readonly question: Question;
@@ -26,8 +26,9 @@ interface Waiting {
 }
 
 /**
- * Gathers questions asked at about the same moment and hands them over together. The same question asked twice in one
- * gathering is sent once; never joined to one already sent, whose answer may be older than what the asker has done since.
+ * Gathers questions asked at about the same moment and hands them over together. The same question asked
+ * twice in one gathering is sent once; never joined to one already sent, whose answer may be older than what
+ * the asker has done since.
  */
 export class Batcher {
   readonly #send: (questions: readonly Question[]) => Promise<RawFinished>[];
@@ -45,7 +46,7 @@ export class Batcher {
     if (same) return same.answer.promise;
     const answer = Promise.withResolvers<RawFinished>();
     this.#waiting.set(key, { question, answer, answered: false });
-    if (this.#underWay === 0) this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+    if (this.#underWay === 0) this.#timer ??= setTimeout(() => this.#flush(), gatherMs);
     return answer.promise;
   }
 
@@ -57,7 +58,7 @@ export class Batcher {
     if (batch.length > 0) this.#dispatch(batch);
   }
 
-  #dispatch(batch: readonly Waiting[], stallMs = STALL_MS): void {
+  #dispatch(batch: readonly Waiting[], stallMs = firstStallMs): void {
     let held = true;
     this.#underWay += 1;
     const release = () => {
@@ -66,7 +67,7 @@ export class Batcher {
       this.#underWay -= 1;
       if (this.#underWay === 0) this.#flush();
     };
-    const hold = setTimeout(release, HOLD_MS);
+    const hold = setTimeout(release, holdMs);
     const stall = setTimeout(() => {
       const behind = batch.filter(({ answered }) => !answered).slice(1);
       if (behind.length > 0) this.#dispatch(behind, 2 * stallMs);

@@ -2,7 +2,10 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** A command ready to run; the system it is sent to decides which kind it takes. Holds no secret (those travel on stdin). */
+/**
+ * A command ready to run; the system it is sent to decides which kind it takes. Holds no secret (those travel
+ * on stdin).
+ */
 export type Command = ShellCommand | ScriptCall;
 
 /** POSIX shell text; every value in it is already quoted. Built by {@link sh}. */
@@ -42,16 +45,19 @@ function word(value: Word): string {
 }
 
 /**
- * Shell text with every interpolation quoted: a string or number becomes one word, an array one word each, another
- * command is put in as it stands. Backslashes are those of any template literal: `\\.` is the shell's `\.`. Never put a
- * secret into a command: argv is public on the host. Use `stdin`.
+ * Shell text with every interpolation quoted: a string or number becomes one word, an array one word each,
+ * another command is put in as it stands. Backslashes are those of any template literal: `\\.` is the shell's
+ * `\.`. Never put a secret into a command: argv is public on the host. Use `stdin`.
  */
 export function sh(strings: TemplateStringsArray, ...values: readonly Word[]): ShellCommand {
   const text = strings.reduce((all, part, i) => all + word(values[i - 1] ?? []) + part);
   return { text: text.trim() };
 }
 
-/** Text that goes into {@link sh} as it stands, past its quoting: a pattern that the shell is to expand. No value of anybody else's. */
+/**
+ * Text that goes into {@link sh} as it stands, past its quoting: a pattern that the shell is to expand. No
+ * value of anybody else's.
+ */
 export const raw = (text: string): ShellCommand => ({ text });
 
 /** Reads a script that lies beside a module of ours: `script(import.meta.url, "./fetch.sh")`. */

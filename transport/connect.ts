@@ -12,7 +12,7 @@ import {
   type KnownKey,
   keyAlgorithms,
   knownHostsName,
-  OTHER_ALGORITHMS,
+  otherAlgorithms,
   readKnownHosts,
 } from "./host-keys/host-key.ts";
 import { keyError } from "./host-keys/key-error.ts";
@@ -20,13 +20,13 @@ import { type Unvouched, vouchedKey } from "./host-keys/vouch.ts";
 import { type Hop, NotYet, openWay, reasonOf } from "./way.ts";
 
 /** For the whole of handshake and login: some ten round trips, more where an agent has many keys. */
-const LOGIN_SECONDS = 30;
+const loginSeconds = 30;
 
 /** What a server says before the login is kept up to here. */
-const MAX_BANNER = 8192;
+const maxBanner = 8192;
 
 /** Checksums of packets that we accept, best first; no SHA-1. */
-const MACS = [
+const macs = [
   "hmac-sha2-256-etm@openssh.com",
   "hmac-sha2-512-etm@openssh.com",
   "hmac-sha2-256",
@@ -49,7 +49,9 @@ export interface Listener {
   onHeard(): void;
 }
 
-/** Opens one connection. Rejects with {@link NotYet} where trying again makes sense, else with a HostError. */
+/**
+ * Opens one connection. Rejects with {@link NotYet} where trying again makes sense, else with a HostError.
+ */
 export async function connect(
   destination: Destination,
   listener: Listener,
@@ -66,8 +68,9 @@ export async function connect(
     if (!refusedKey(error, endpoint.host)) throw error;
     if (authority) return await attemptVouched(destination, known, listener, signal);
     if (endpoint.hostKey === undefined) throw error;
-    // A host shows one of its keys, and a pin does not tell of which type it is: it may be the pin of another one.
-    for (const algorithm of OTHER_ALGORITHMS) {
+    // A host shows one of its keys, and a pin does not tell of which type it is: it may be the pin of another
+    // one.
+    for (const algorithm of otherAlgorithms) {
       const other = await attempt(destination, { known }, [algorithm], listener, signal).catch(
         () => undefined,
       );
@@ -78,8 +81,9 @@ export async function connect(
 }
 
 /**
- * An attempt that also takes the key for which a certificate of the host vouches. ssh2 takes plain keys only, so the key
- * exchange proves that the host owns the key, and the certificate, fetched apart, that the key is this host's.
+ * An attempt that also takes the key for which a certificate of the host vouches. ssh2 takes plain keys only,
+ * so the key exchange proves that the host owns the key, and the certificate, fetched apart, that the key is
+ * this host's.
  */
 async function attemptVouched(
   destination: Destination,
@@ -145,7 +149,7 @@ async function attempt(
       discard(client, sock);
     };
     client.on("banner", (text) => {
-      banner = `${banner}${text}`.slice(0, MAX_BANNER);
+      banner = `${banner}${text}`.slice(0, maxBanner);
     });
     client.on("error", fail);
     const aborted = () => fail(new Error("the connections were closed"));
@@ -160,10 +164,10 @@ async function attempt(
     client.connect({
       sock,
       username: user,
-      readyTimeout: LOGIN_SECONDS * 1000,
+      readyTimeout: loginSeconds * 1000,
       keepaliveInterval: 10_000,
       keepaliveCountMax: 3,
-      algorithms: { serverHostKey, hmac: [...MACS] },
+      algorithms: { serverHostKey, hmac: [...macs] },
       hostVerifier: (key: Buffer) => {
         verdict = judgeKey(key, known);
         return verdict.state === "known";

@@ -3,7 +3,9 @@ import type { Client, ClientChannel } from "ssh2";
 import { HostError, type HostName } from "./errors.ts";
 import { type Link, type ShellKind, Shells } from "./shells.ts";
 
-/** One SSH connection that is up: the shells on it, and the connections to other machines that run through it. */
+/**
+ * One SSH connection that is up: the shells on it, and the connections to other machines that run through it.
+ */
 export class Connection {
   readonly #host: HostName;
   readonly #client: Client;

@@ -16,13 +16,15 @@ export interface Assignment {
 }
 
 /**
- * What worker shells of a kind are told on stdin, and how their answers read. A shell answers each command with a frame on
- * both streams: stdout `<output><nonce> <exit code>\n`, stderr `<output><nonce>\n`.
+ * What worker shells of a kind are told on stdin, and how their answers read. A shell answers each command
+ * with a frame on both streams: stdout `<output><nonce> <exit code>\n`, stderr `<output><nonce>\n`.
  */
 export interface Dialect {
   /** A command that does nothing and succeeds. */
   readonly nothing: Command;
-  /** Throws where such a shell cannot run a command: a mistake in the program, told before anything is sent. */
+  /**
+   * Throws where such a shell cannot run a command: a mistake in the program, told before anything is sent.
+   */
   check(command: Command): void;
   /** Begins with one shell, which may remember what it has been sent. @param nonce the mark of its frames */
   converse(nonce: string): Conversation;
@@ -36,7 +38,9 @@ export interface Conversation {
   request(assignment: Assignment): string;
   /** Runs a command in the shell itself, without a limit: for what must live as long as the shell. */
   statement(command: Command): string;
-  /** What the command itself wrote, from the two halves of a frame. Never throws: a host may send anything. */
+  /**
+   * What the command itself wrote, from the two halves of a frame. Never throws: a host may send anything.
+   */
   answer(raw: RawFinished): RawFinished;
   /** A line of output as progress; `undefined`: it is none. */
   line(text: string): string | undefined;

@@ -11,7 +11,7 @@ const entry = (more: Partial<HostEntry> = {}): HostEntry => ({
 });
 
 // Recorded from OpenSSH 9.2p1 on Debian 12, as `ssh -G` prints it, without the lines we do not read.
-const PRINTED = `host rack1
+const printedLines = `host rack1
 user anna
 hostname 10.0.0.11
 port 2222
@@ -25,7 +25,7 @@ globalknownhostsfile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2
 userknownhostsfile /home/anna/.a /home/anna/.b
 proxyjump ops@bastion:2200,other
 `;
-const NOTHING = `host rack1
+const nothingSent = `host rack1
 user gpu-hosts-unsaid
 hostname rack1
 port 22
@@ -42,7 +42,7 @@ userknownhostsfile gpu-hosts-unsaid
 const config = (text: string) => parseSshConfig(text, { home, address: "rack1" });
 
 test("what the ssh config says is taken", () => {
-  const endpoint = endpointOf("rack1", true, entry(), config(PRINTED), around);
+  const endpoint = endpointOf("rack1", true, entry(), config(printedLines), around);
   expect(endpoint).toMatchObject({
     host: { name: "rack1", target: "anna@10.0.0.11:2222" },
     knownAs: "the-rack",
@@ -61,7 +61,7 @@ test("what the entry says wins", () => {
     "rack1",
     true,
     own,
-    config(PRINTED.replace("proxyjump", "proxycommand")),
+    config(printedLines.replace("proxyjump", "proxycommand")),
     around,
   );
   expect(endpoint).toMatchObject({
@@ -74,7 +74,7 @@ test("what the entry says wins", () => {
 
 test.each([
   ["no ssh command", undefined],
-  ["an ssh config that says nothing", config(NOTHING)],
+  ["an ssh config that says nothing", config(nothingSent)],
 ])("with %s there are the usual files, root and port 22", (_, said) => {
   expect(endpointOf("rack1", true, entry(), said, around)).toMatchObject({
     host: { target: "root@rack1" },
@@ -89,7 +89,7 @@ test.each([
 
 test("a key that only resembles a usual one was named", () => {
   const named = config(
-    NOTHING.replaceAll(/identityfile .*\n/g, "").concat("identityfile ~/.ssh/id_ed25519_work\n"),
+    nothingSent.replaceAll(/identityfile .*\n/g, "").concat("identityfile ~/.ssh/id_ed25519_work\n"),
   );
   expect(endpointOf("rack1", true, entry(), named, around)).toMatchObject({
     identityFiles: [`${home}/.ssh/id_ed25519_work`],
@@ -99,7 +99,7 @@ test("a key that only resembles a usual one was named", () => {
 
 test("IdentityAgent: none is none, a variable is looked up", () => {
   const agent = (value: string) =>
-    endpointOf("x", true, entry(), config(`${NOTHING}identityagent ${value}\n`), around).agent;
+    endpointOf("x", true, entry(), config(`${nothingSent}identityagent ${value}\n`), around).agent;
   process.env.GPU_HOSTS_TEST_AGENT = "/run/other";
   expect([agent("none"), agent("$GPU_HOSTS_TEST_AGENT"), agent("~/sock")]).toEqual([
     undefined,
@@ -110,7 +110,7 @@ test("IdentityAgent: none is none, a variable is looked up", () => {
 });
 
 test("a ProxyCommand has its tokens replaced", () => {
-  const said = config(`${PRINTED.replace(/proxyjump.*\n/, "")}proxycommand nc -x 10%% %h %p %r %n\n`);
+  const said = config(`${printedLines.replace(/proxyjump.*\n/, "")}proxycommand nc -x 10%% %h %p %r %n\n`);
   expect(said.proxyCommand).toBe("nc -x 10% 10.0.0.11 2222 anna rack1");
 });
 

@@ -12,7 +12,9 @@ export interface Surroundings {
   readonly agent?: string | undefined;
 }
 
-/** Where one SSH server is and how it is logged in to: the entry, completed from the operator's ssh config. */
+/**
+ * Where one SSH server is and how it is logged in to: the entry, completed from the operator's ssh config.
+ */
 export interface Endpoint {
   readonly host: HostName;
   /** Has an entry in the inventory; else it is a jump host that the operator's files know. */
@@ -32,7 +34,9 @@ export interface Endpoint {
   readonly identitiesNamed: boolean;
   /** The agent may show these keys only. */
   readonly identitiesOnly: boolean;
-  /** Certificates for the login that the ssh config names; we cannot use them, and say so if the login fails. */
+  /**
+   * Certificates for the login that the ssh config names; we cannot use them, and say so if the login fails.
+   */
   readonly certificateFiles: readonly string[];
   readonly agent: string | undefined;
   /** Jump hosts, first to last. */
@@ -41,9 +45,9 @@ export interface Endpoint {
   readonly proxyCommand: string | undefined;
 }
 
-const DEFAULT_KEYS = ["id_ed25519", "id_ecdsa", "id_rsa"];
+const defaultKeys = ["id_ed25519", "id_ecdsa", "id_rsa"];
 /** What `ssh -G` prints where the config names no key. */
-const SSH_DEFAULT_KEYS = [...DEFAULT_KEYS, "id_ed25519_sk", "id_ecdsa_sk", "id_xmss", "id_dsa"];
+const sshDefaultKeys = [...defaultKeys, "id_ed25519_sk", "id_ecdsa_sk", "id_xmss", "id_dsa"];
 
 /** How an operator reaches a host: `ops@10.0.0.11`, `root@[fd00::1]:2222`. */
 function targetOf(user: string, address: string, port: number): string {
@@ -64,7 +68,7 @@ export function endpointOf(
   const user = entry.user ?? config?.user ?? "root";
   const jumps = jumpsOf(entry);
   const ssh = (file: string) => join(home, ".ssh", file);
-  const usual = SSH_DEFAULT_KEYS.map(ssh);
+  const usual = sshDefaultKeys.map(ssh);
   const named = config?.identityFiles.some((path) => !usual.includes(normalize(path))) ?? false;
   return {
     host: { name, target: targetOf(user, address, port) },
@@ -79,7 +83,7 @@ export function endpointOf(
       ...(config?.globalKnownHosts ?? ["/etc/ssh/ssh_known_hosts"]),
     ],
     identityFile: entry.identityFile?.replace(/^~(?=[/\\]|$)/, home),
-    identityFiles: named ? (config?.identityFiles ?? []) : DEFAULT_KEYS.map(ssh),
+    identityFiles: named ? (config?.identityFiles ?? []) : defaultKeys.map(ssh),
     identitiesNamed: named,
     identitiesOnly: config?.identitiesOnly ?? false,
     certificateFiles: config?.certificateFiles ?? [],
@@ -95,10 +99,11 @@ function agentFor(config: SshConfig | undefined, agent: string | undefined): str
 }
 
 /** Where Windows' own ssh-agent listens. */
-const WINDOWS_AGENT = "\\\\.\\pipe\\openssh-ssh-agent";
+const windowsAgent = "\\\\.\\pipe\\openssh-ssh-agent";
 
 /**
- * Where the ssh-agent of a machine is had: SSH_AUTH_SOCK; on Windows else the pipe of its own agent, or PuTTY's Pageant.
+ * Where the ssh-agent of a machine is had: SSH_AUTH_SOCK; on Windows else the pipe of its own agent, or
+ * PuTTY's Pageant.
  * @param exists whether there is something at a path
  */
 export function agentOf(
@@ -108,17 +113,20 @@ export function agentOf(
 ): string | undefined {
   if (env.SSH_AUTH_SOCK) return env.SSH_AUTH_SOCK;
   if (platform !== "win32") return undefined;
-  return exists(WINDOWS_AGENT) ? WINDOWS_AGENT : "pageant";
+  return exists(windowsAgent) ? windowsAgent : "pageant";
 }
 
-const SSH_CONFIG_KEYS = {
+const sshConfigKeys = {
   address: "HostName",
   user: "User",
   identityFile: "IdentityFile",
   hostKey: "UserKnownHostsFile",
 } as const;
 
-/** Where an operator sets something of an endpoint: `hosts.rack1.user`, or the ssh config's key for a jump host. */
-export function fieldOf({ listed, host }: Endpoint, key: keyof typeof SSH_CONFIG_KEYS): string {
-  return listed ? `hosts.${host.name}.${key}` : `${SSH_CONFIG_KEYS[key]} for ${host.name} in ~/.ssh/config`;
+/**
+ * Where an operator sets something of an endpoint: `hosts.rack1.user`, or the ssh config's key for a jump
+ * host.
+ */
+export function fieldOf({ listed, host }: Endpoint, key: keyof typeof sshConfigKeys): string {
+  return listed ? `hosts.${host.name}.${key}` : `${sshConfigKeys[key]} for ${host.name} in ~/.ssh/config`;
 }

@@ -9,10 +9,10 @@ export interface HostName {
 }
 
 /**
- * What failed on the way to a host: `unreachable` no SSH server answered, `key` its host key is not the known one, `auth` it
- * would not let us in, `config` our side lacks something, `refused` it let us in and would not do it (sudo, the lock),
- * `timeout` a command ran out of time, `lost` the connection broke, `closed` we have closed it for good, `answer` what it
- * answered was not understood, or had no end.
+ * What failed on the way to a host: `unreachable` no SSH server answered, `key` its host key is not the known
+ * one, `auth` it would not let us in, `config` our side lacks something, `refused` it let us in and would not
+ * do it (sudo, the lock), `timeout` a command ran out of time, `lost` the connection broke, `closed` we have
+ * closed it for good, `answer` what it answered was not understood, or had no end.
  */
 export type HostErrorKind =
   | "unreachable"
@@ -26,8 +26,8 @@ export type HostErrorKind =
   | "answer";
 
 /**
- * A host could not be reached, asked or told; the message names host, what was tried, what came back and the cure. What it
- * holds is harmless to a terminal, whoever said it.
+ * A host could not be reached, asked or told; the message names host, what was tried, what came back and the
+ * cure. What it holds is harmless to a terminal, whoever said it.
  */
 export class HostError extends Error {
   override readonly name = "HostError";
@@ -61,20 +61,20 @@ export class HostError extends Error {
   }
 }
 
-const LAST_LINES = 8;
-const LONGEST = 300;
+const defaultLastLines = 8;
+const longestLine = 300;
 
 const indent = (text: string) => text.replaceAll(/^(?=.)/gm, "  ");
 
 /** The last lines of some output, indented and harmless to a terminal; empty if there is none. */
-export function lastLines(text: string, count = LAST_LINES): string {
+export function lastLines(text: string, count = defaultLastLines): string {
   const lines = harmless(text.replaceAll(/\r\n?/g, "\n"))
     .split("\n")
     .filter((line) => line.trim() !== "");
   return indent(
     lines
       .slice(-count)
-      .map((line) => clip(line, LONGEST))
+      .map((line) => clip(line, longestLine))
       .join("\n"),
   );
 }
@@ -98,7 +98,10 @@ export function shortened(command: Command): string {
   return clip(lines.join("; "), 160);
 }
 
-/** Words a command that ended with another exit code than 0: host, command, code, the last lines of what it said. */
+/**
+ * Words a command that ended with another exit code than 0: host, command, code, the last lines of what it
+ * said.
+ */
 export function failureText(host: HostName, command: Command, finished: Finished): string {
   const { exitCode, stdout, stderr } = finished;
   const said = stderr.trim() === "" ? stdout : stderr;

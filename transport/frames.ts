@@ -1,15 +1,20 @@
-/** One answer in a stream: the bytes before the marker, and the text between marker and line end (an exit code). */
+/**
+ * One answer in a stream: the bytes before the marker, and the text between marker and line end (an exit
+ * code).
+ */
 export interface Frame {
   readonly payload: Buffer;
   readonly trailer: string;
 }
 
-/** The largest answer: nothing of ours needs more, and a host that talks without end must not take our memory. */
-export const FRAME_LIMIT = 64 * 1024 * 1024;
+/**
+ * The largest answer: nothing of ours needs more, and a host that talks without end must not take our memory.
+ */
+export const frameLimit = 64 * 1024 * 1024;
 
 /**
- * Cuts a byte stream into frames. A frame ends with `marker`, a trailer and a line feed; the payload may hold any bytes,
- * and need not end with a line feed.
+ * Cuts a byte stream into frames. A frame ends with `marker`, a trailer and a line feed; the payload may hold
+ * any bytes, and need not end with a line feed.
  */
 export class FrameReader {
   readonly #marker: Buffer;
@@ -23,7 +28,7 @@ export class FrameReader {
   #searched = 0;
 
   /** @param limit bytes that may come without the end of a frame; what comes after so many is thrown away */
-  constructor(marker: string, limit = FRAME_LIMIT) {
+  constructor(marker: string, limit = frameLimit) {
     this.#marker = Buffer.from(marker);
     this.#limit = limit;
   }
@@ -34,8 +39,8 @@ export class FrameReader {
   }
 
   /**
-   * Takes a chunk and calls `onFrame` for each frame it completes. Between, `onLine` gets each line of payload as soon as
-   * it is whole (the last one at the end of its frame, even without a line feed).
+   * Takes a chunk and calls `onFrame` for each frame it completes. Between, `onLine` gets each line of
+   * payload as soon as it is whole (the last one at the end of its frame, even without a line feed).
    */
   push(
     chunk: Buffer,

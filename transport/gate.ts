@@ -8,7 +8,8 @@ export function openGate(through?: Gate): Gate {
   const own = ownGate();
   if (through === undefined) return own;
   return {
-    // What has passed the outer gate waits in the inner one only for what passed before it, so no two wait for each other.
+    // What has passed the outer gate waits in the inner one only for what passed before it, so no two wait
+    // for each other.
     step: (turn, work) => through.step(undefined, () => own.step(turn, work)),
     inTurn: (name, work) => own.inTurn(name, work),
     alone: (work) => through.step(undefined, () => own.alone(work)),
@@ -21,7 +22,9 @@ function ownGate(): Gate {
   const running = new Set<Promise<unknown>>();
   let barrier: Promise<unknown> = Promise.resolve();
 
-  /** Runs `work` once `before` has settled; keeps a promise that never rejects, for those who wait in turn. */
+  /**
+   * Runs `work` once `before` has settled; keeps a promise that never rejects, for those who wait in turn.
+   */
   function after<T>(
     before: Promise<unknown>,
     work: () => Promise<T>,

@@ -9,23 +9,27 @@ export interface Greeting {
   readonly nonce: string;
   /** A question on stderr that may come before, and its answer, which is given once. */
   readonly prompt?: { readonly text: string; readonly answer: string } | undefined;
-  /** Words why the channel closed without a greeting. @param said on both streams @param asked how often the prompt came */
+  /**
+   * Words why the channel closed without a greeting. @param said on both streams @param asked how often the
+   * prompt came
+   */
   refusal(said: string, asked: number): HostError;
 }
 
-const GREETING_SECONDS = 20;
-const GREETING_LIMIT = 1024 * 1024;
+const greetingSeconds = 20;
+const greetingLimit = 1024 * 1024;
 
 /**
- * Waits on a new channel until a shell has said on both streams that it is there, past all that login shells print.
- * Resolves with what stood behind the nonce on stdout. Rejects with the `refusal` if the channel closes before.
+ * Waits on a new channel until a shell has said on both streams that it is there, past all that login shells
+ * print. Resolves with what stood behind the nonce on stdout. Rejects with the `refusal` if the channel
+ * closes before.
  */
 export async function greet(
   channel: ClientChannel,
   { host, nonce, prompt, refusal }: Greeting,
 ): Promise<string> {
-  const out = new FrameReader(nonce, GREETING_LIMIT);
-  const err = new FrameReader(nonce, GREETING_LIMIT);
+  const out = new FrameReader(nonce, greetingLimit);
+  const err = new FrameReader(nonce, greetingLimit);
   let greeting: string | undefined;
   let greetedToo = false;
   let asked = 0;
@@ -63,10 +67,10 @@ export async function greet(
       end();
     };
     const timer = setTimeout(() => {
-      const what = `no shell within ${GREETING_SECONDS} s of the login`;
+      const what = `no shell within ${greetingSeconds} s of the login`;
       finish(() => reject(new HostError(host, "refused", withLastLines(what, said()))));
       channel.close();
-    }, GREETING_SECONDS * 1000);
+    }, greetingSeconds * 1000);
     channel
       .on("data", onOut)
       .on("close", onClose)

@@ -38,10 +38,16 @@ export type FileAttributes =
   /** Windows: changed by administrators alone, and read by them alone or by everybody. */
   | { readonly access: "administrators" | "readable" };
 
-/** An operating system that a host runs; a Windows PC and a Linux distribution in it are two hosts of one name. */
+/**
+ * An operating system that a host runs; a Windows PC and a Linux distribution in it are two hosts of one
+ * name.
+ */
 export type System = "linux" | "windows";
 
-/** The only view of a machine that a fact, a resource or a check ever gets. On Linux commands run as root under `sh`. */
+/**
+ * The only view of a machine that a fact, a resource or a check ever gets. On Linux commands run as root
+ * under `sh`.
+ */
 export interface Host {
   /** Name in the inventory. */
   readonly name: string;
@@ -49,7 +55,10 @@ export interface Host {
   readonly system: System;
   /** How an operator would reach it, such as `ops@10.0.0.11`; for error texts. */
   readonly target: string;
-  /** Runs a command; resolves for any exit code, rejects with a HostError when the connection or the time limit fails it. */
+  /**
+   * Runs a command; resolves for any exit code, rejects with a HostError when the connection or the time
+   * limit fails it.
+   */
   run(command: Command, options?: RunOptions): Promise<Finished>;
   /** Asks a fact. Facts asked at the same moment travel as one script in one round trip. */
   ask<T>(fact: Fact<T>): Promise<T>;
@@ -63,7 +72,10 @@ export interface Host {
 export interface Gate {
   /** Runs beside other steps; those that name the same `turn` (such as `apt`) go one at a time. */
   step<T>(turn: string | undefined, work: () => Promise<T>): Promise<T>;
-  /** Runs pieces of work of the same name one at a time. No step itself: the steps in it pass the gate, a reboot may come between. */
+  /**
+   * Runs pieces of work of the same name one at a time. No step itself: the steps in it pass the gate, a
+   * reboot may come between.
+   */
   inTurn<T>(name: string, work: () => Promise<T>): Promise<T>;
   /** Waits for every running step and holds new ones: reboot, `wsl --shutdown`. */
   alone<T>(work: () => Promise<T>): Promise<T>;
@@ -73,8 +85,9 @@ export interface Gate {
 export interface Machine extends Host {
   readonly gate: Gate;
   /**
-   * Takes the machine-wide lock against a second gpu-hosts process (flock on the host, held while the connection lives).
-   * Idempotent. Rejects, naming the present holder, after waiting `waitSeconds`. @param holder who we are, for the other side
+   * Takes the machine-wide lock against a second gpu-hosts process (flock on the host, held while the
+   * connection lives). Idempotent. Rejects, naming the present holder, after waiting `waitSeconds`. @param
+   * holder who we are, for the other side
    */
   lock(holder: string, waitSeconds?: number): Promise<void>;
   /** Drops the connection and opens a new one; rejects if none gets through within `timeoutSeconds`. */
@@ -86,6 +99,9 @@ export interface Machine extends Host {
 /** What the transport can say of a host before anything is asked of it. */
 export type Reach =
   | { readonly state: "reachable"; readonly host: Machine }
-  /** The machine is there, the place we want in it is not (no such WSL distro yet): everything in it is absent. */
+  /**
+   * The machine is there, the place we want in it is not (no such WSL distro yet): everything in it is
+   * absent.
+   */
   | { readonly state: "absent"; readonly reason: string }
   | { readonly state: "unreachable"; readonly error: Error };

@@ -8,13 +8,13 @@ import { type Hop, NotYet } from "./way.ts";
 /** Told about a host that is waited for: at once, then every few seconds. */
 export type OnWait = (message: string) => void;
 
-const RETRY_MS = 500;
-const SAY_MS = 5000;
+const retryMs = 500;
+const sayMs = 5000;
 /** A host that was just given up is not waited for as long again by each of its resources in turn. */
-const GIVEN_UP_MS = 60_000;
-const ONE_MORE_TRY_SECONDS = 3;
+const givenUpMs = 60_000;
+const oneMoreTrySeconds = 3;
 /** Heard within this time, a host is slow and not silent: what it has begun may come to its end. */
-const ANSWERING_MS = 5000;
+const answeringMs = 5000;
 
 /** The one connection to a host: made when needed, shared by all who ask, made anew after it broke. */
 export class Line implements Hop {
@@ -47,7 +47,7 @@ export class Line implements Hop {
   }
 
   get answering(): boolean {
-    return performance.now() - this.#heardAt < ANSWERING_MS || this.#destination.via?.answering === true;
+    return performance.now() - this.#heardAt < answeringMs || this.#destination.via?.answering === true;
   }
 
   get closed(): boolean {
@@ -55,8 +55,9 @@ export class Line implements Hop {
   }
 
   /**
-   * The connection, made if need be. Tries again for `withinSeconds` while the host does not answer, as one that boots; a
-   * login that is under way then is waited for. Rejects at once where waiting is no use (key, login, name).
+   * The connection, made if need be. Tries again for `withinSeconds` while the host does not answer, as one
+   * that boots; a login that is under way then is waited for. Rejects at once where waiting is no use (key,
+   * login, name).
    */
   async connected(withinSeconds: number, onWait: OnWait = () => undefined): Promise<Connection> {
     const start = performance.now();
@@ -65,16 +66,16 @@ export class Line implements Hop {
     const say = sparingly(onWait);
     for (let tries = 1; ; tries += 1) {
       let outcome = await within(this.attempt(), deadline - performance.now());
-      while (outcome === LATE && this.answering) outcome = await within(this.attempt(), LATE_MS);
-      if (outcome === LATE) outcome = new NotYet(`no answer within ${seconds().toFixed(0)} s`);
+      while (outcome === lateLimit && this.answering) outcome = await within(this.attempt(), lateMs);
+      if (outcome === lateLimit) outcome = new NotYet(`no answer within ${seconds().toFixed(0)} s`);
       if (!(outcome instanceof NotYet)) return outcome;
-      if (performance.now() + RETRY_MS >= deadline) {
+      if (performance.now() + retryMs >= deadline) {
         this.#givenUp = { at: performance.now(), afterSeconds: withinSeconds };
         throw this.#unreachable(outcome, tries, seconds());
       }
       const { name, target } = this.host;
       say(`${name} (${target}) does not answer yet: ${outcome.message}`);
-      await sleep(RETRY_MS);
+      await sleep(retryMs);
     }
   }
 
@@ -147,8 +148,8 @@ export class Line implements Hop {
 
   #patience(now: number, withinSeconds: number): number {
     const { at, afterSeconds } = this.#givenUp;
-    if (now - at > GIVEN_UP_MS) return withinSeconds;
-    return Math.min(withinSeconds, Math.max(withinSeconds - afterSeconds, ONE_MORE_TRY_SECONDS));
+    if (now - at > givenUpMs) return withinSeconds;
+    return Math.min(withinSeconds, Math.max(withinSeconds - afterSeconds, oneMoreTrySeconds));
   }
 
   #unreachable(error: NotYet, tries: number, seconds: number): HostError {
@@ -162,14 +163,16 @@ export class Line implements Hop {
   }
 }
 
-const LATE = Symbol("late");
-const LATE_MS = 1000;
+const lateLimit = Symbol("late");
+const lateMs = 1000;
 
-/** Settles with `NotYet` as a value where trying again makes sense, with `LATE` when the time is over. */
-async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | NotYet | typeof LATE> {
+/**
+ * Settles with `NotYet` as a value where trying again makes sense, with `lateLimit` when the time is over.
+ */
+async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | NotYet | typeof lateLimit> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<typeof LATE>((resolve) => {
-    timer = setTimeout(() => resolve(LATE), Math.max(0, milliseconds));
+  const late = new Promise<typeof lateLimit>((resolve) => {
+    timer = setTimeout(() => resolve(lateLimit), Math.max(0, milliseconds));
   });
   try {
     return await Promise.race([promise, late]);
@@ -184,7 +187,7 @@ async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T |
 function sparingly(say: OnWait): OnWait {
   let saidAt = Number.NEGATIVE_INFINITY;
   return (message) => {
-    if (performance.now() - saidAt < SAY_MS) return;
+    if (performance.now() - saidAt < sayMs) return;
     saidAt = performance.now();
     say(message);
   };

@@ -3,8 +3,8 @@ import { HostError, type HostName } from "./errors.ts";
 import type { Worker } from "./worker.ts";
 
 /** A holder that has not been heard of for this long (a laptop closed, a cable pulled) loses the lock. */
-const LEASE_SECONDS = 90;
-const RENEW_SECONDS = 20;
+const leaseSeconds = 90;
+const renewSeconds = 20;
 
 /** The machine-wide lock while it is held. */
 export interface HeldLock {
@@ -13,8 +13,8 @@ export interface HeldLock {
 }
 
 /**
- * Takes the lock in a shell of its own, which holds it as long as it lives and hears from us. `onLoss` is called if the
- * host takes it back. Rejects with `refused`, naming the present holder.
+ * Takes the lock in a shell of its own, which holds it as long as it lives and hears from us. `onLoss` is
+ * called if the host takes it back. Rejects with `refused`, naming the present holder.
  */
 export async function takeLock(
   host: HostName,
@@ -32,8 +32,8 @@ export async function takeLock(
     if (said !== "") throw new HostError(host, "refused", `cannot take ${lock.place}: ${said}`);
     throw lockedBy(host, present?.stdout.toString().trim() ?? "", line);
   }
-  shell.feed(lock.hold(LEASE_SECONDS));
-  const renewal = setInterval(() => shell.feed("still here\n"), RENEW_SECONDS * 1000);
+  shell.feed(lock.hold(leaseSeconds));
+  const renewal = setInterval(() => shell.feed("still here\n"), renewSeconds * 1000);
   let released = false;
   shell.onEnd(() => {
     clearInterval(renewal);

@@ -33,7 +33,7 @@ export type Outlook =
   | { readonly from: "nowhere"; readonly command: string };
 
 /** A jump host should be there; one that is booting gets this long. */
-const WITHIN_SECONDS = 15;
+const defaultWithinSeconds = 15;
 
 /** The outlook on a host. @param via the last machine before it @param signal ends what is under way */
 export function outlookOn(endpoint: Endpoint, via: Line | undefined, signal: AbortSignal): Outlook {
@@ -50,7 +50,7 @@ export function outlookOn(endpoint: Endpoint, via: Line | undefined, signal: Abo
     address,
     sshPort,
     async connect(port) {
-      const connection = await via.connected(WITHIN_SECONDS);
+      const connection = await via.connected(defaultWithinSeconds);
       try {
         return { state: "open", stream: await openThrough(connection, { address, port }, signal) };
       } catch (caught) {

@@ -31,13 +31,16 @@ export interface Stop {
 /** Connections to the machines of one inventory, one each. */
 export interface Pool {
   /**
-   * What can be said of a host now. An `unreachable` one comes with a HostError that names the cure; rejects only for a name
-   * that is not in the inventory, and for a system that the machine has not.
+   * What can be said of a host now. An `unreachable` one comes with a HostError that names the cure; rejects
+   * only for a name that is not in the inventory, and for a system that the machine has not.
    */
   reach(name: string, options?: ReachOptions): Promise<Reach>;
   /** All SSH servers on the way to a host, first to last; the last is the host. Connects to nothing. */
   stops(name: string): Promise<readonly Stop[]>;
-  /** The key that a host shows, by the way that a login takes. The host is not logged in to; those before it are. */
+  /**
+   * The key that a host shows, by the way that a login takes. The host is not logged in to; those before it
+   * are.
+   */
   scan(name: string, wanted?: string): Promise<Scanned>;
   /** From where the ports of a host can be tried. Connects to nothing yet. */
   outlook(name: string): Promise<Outlook>;
@@ -45,12 +48,14 @@ export interface Pool {
   close(): Promise<void>;
 }
 
-const REACH_SECONDS = 60;
+const defaultReachSeconds = 60;
 
 /** A destination whose way is a line of this pool. */
 type LineTo = Destination & { readonly via: Line | undefined };
 
-/** Opens a pool; connects to nothing yet. @param surroundings where keys are looked for; default: this user's */
+/**
+ * Opens a pool; connects to nothing yet. @param surroundings where keys are looked for; default: this user's
+ */
 export function openPool(inventory: Inventory, surroundings: Partial<Surroundings> = {}): Pool {
   const agent = agentOf(process.platform, process.env, existsSync);
   const resolver = new Resolver({ home: homedir(), agent, ...surroundings });
@@ -108,7 +113,7 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
   }
 
   return {
-    async reach(name, { on = "linux", withinSeconds = REACH_SECONDS, onWait } = {}) {
+    async reach(name, { on = "linux", withinSeconds = defaultReachSeconds, onWait } = {}) {
       const { platform } = entryOf(name);
       if (on !== platform)
         throw new Error(`${name} is a ${platform} machine: there is no ${on} host of that name`);
@@ -151,7 +156,7 @@ export function openPool(inventory: Inventory, surroundings: Partial<Surrounding
 }
 
 /** The keys of an entry that lead to its machine; the others say what it has, or what is done there. */
-const WAY_KEYS = [
+const wayKeys = [
   "platform",
   "address",
   "port",
@@ -163,11 +168,11 @@ const WAY_KEYS = [
 ] as const satisfies readonly (keyof HostEntry)[];
 
 /**
- * What leads to a machine. One that is being renamed (the old name retires, the new one is added in the same run) has two
- * names, and still one gate and one lock.
+ * What leads to a machine. One that is being renamed (the old name retires, the new one is added in the same
+ * run) has two names, and still one gate and one lock.
  */
 function wayTo(entry: HostEntry, credentials: Credentials | undefined): string {
-  return JSON.stringify([WAY_KEYS.map((key) => entry[key]), credentials]);
+  return JSON.stringify([wayKeys.map((key) => entry[key]), credentials]);
 }
 
 function unknown(name: string, names: readonly string[]): Error {

@@ -23,7 +23,10 @@ export class Resolver {
     this.#surroundings = surroundings;
   }
 
-  /** Where a host of the inventory is, how it is logged in to and through what. Rejects with a `config` HostError. */
+  /**
+   * Where a host of the inventory is, how it is logged in to and through what. Rejects with a `config`
+   * HostError.
+   */
   async route(name: string, entry: HostEntry, hosts: Inventory["hosts"]): Promise<Route> {
     const wrong = jumpProblem(name, hosts);
     if (wrong !== undefined)
@@ -37,7 +40,10 @@ export class Resolver {
     return { endpoint, outer, hops };
   }
 
-  /** As with ssh, the first of the hops is reached as the ssh config says of it, each later one through the one before. */
+  /**
+   * As with ssh, the first of the hops is reached as the ssh config says of it, each later one through the
+   * one before.
+   */
   async #hops(
     texts: readonly string[],
     sshConfig: boolean,

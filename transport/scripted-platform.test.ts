@@ -13,8 +13,8 @@ import type { Platform } from "./platform.ts";
 import { SshHost } from "./ssh-host.ts";
 
 /**
- * A system that exists in this file alone: its shells take calls of scripts as lines of JSON. It shows that nothing above
- * dialect, opener and basics knows what a host speaks.
+ * A system that exists in this file alone: its shells take calls of scripts as lines of JSON. It shows that
+ * nothing above dialect, opener and basics knows what a host speaks.
  */
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -246,7 +246,7 @@ class ToyMachine {
   }
 }
 
-const MIB = 1024 * 1024;
+const mebibyte = 1024 * 1024;
 
 let machine: ToyMachine;
 let port: number;
@@ -387,7 +387,7 @@ test("a host that talks without end fails alone, and takes little of our memory"
     kind: "answer",
     what: expect.stringContaining("more than 64 MiB in answer to: flood"),
   });
-  expect(most).toBeLessThan(400 * MIB);
-  expect(machine.flooded).toBeLessThan(200 * MIB);
+  expect(most).toBeLessThan(400 * mebibyte);
+  expect(machine.flooded).toBeLessThan(200 * mebibyte);
   expect(await bad.ask(echo("again"))).toBe("again");
 });

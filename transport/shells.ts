@@ -11,8 +11,9 @@ export interface Opener {
   /** Opens one shell before it opens several at once. */
   readonly firstAlone: boolean;
   /**
-   * A shell on a channel of its own, which waits for text on its stdin. Rejects with a HostError where the host would not do it (`auth`: asking again on this connection would not change it),
-   * with the error of `exec` where no channel opens.
+   * A shell on a channel of its own, which waits for text on its stdin. Rejects with a HostError where the
+   * host would not do it (`auth`: asking again on this connection would not change it), with the error of
+   * `exec` where no channel opens.
    */
   open(exec: Exec): Promise<ClientChannel>;
 }
@@ -79,8 +80,8 @@ export class Shells {
   }
 
   /**
-   * A shell of its own, apart from the workers; `undefined` where the host allows no further session on this connection.
-   * Rejects with a HostError.
+   * A shell of its own, apart from the workers; `undefined` where the host allows no further session on this
+   * connection. Rejects with a HostError.
    */
   async dedicated(): Promise<Worker | undefined> {
     // It must not take the only session there is: a worker comes first, and is needed anyway.

@@ -33,10 +33,10 @@ interface Lookup {
 }
 
 /** Stands behind everything the operator wrote, so it comes back only where they wrote nothing. */
-const UNSAID = "gpu-hosts-unsaid";
+const unsaidLimit = "gpu-hosts-unsaid";
 
 /** `Match exec` may run commands of the operator's. */
-const LIMIT_SECONDS = 20;
+const limitSeconds = 20;
 
 /**
  * Asks `ssh -G` what it would do for an address. `undefined` where there is no ssh. Nothing is connected to.
@@ -71,7 +71,7 @@ function wrapping(home: string): string {
   const system =
     process.platform === "win32" ? `${process.env.ProgramData ?? "C:/ProgramData"}/ssh` : "/etc/ssh";
   const include = (path: string) => `Include "${path.replaceAll("\\", "/")}"\n`;
-  const last = `Host *\n  User ${UNSAID}\n  UserKnownHostsFile ${UNSAID}\n`;
+  const last = `Host *\n  User ${unsaidLimit}\n  UserKnownHostsFile ${unsaidLimit}\n`;
   return `${include(join(home, ".ssh", "config"))}${include(`${system}/ssh_config`)}${last}`;
 }
 
@@ -83,7 +83,7 @@ interface SshOutput {
 
 function ssh(args: readonly string[]): Promise<SshOutput> {
   return new Promise((resolve) => {
-    const options = { timeout: LIMIT_SECONDS * 1000, windowsHide: true };
+    const options = { timeout: limitSeconds * 1000, windowsHide: true };
     const child = execFile("ssh", args, options, (failure, stdout, stderr) =>
       resolve({ failure, stdout, stderr }),
     );
@@ -91,7 +91,9 @@ function ssh(args: readonly string[]): Promise<SshOutput> {
   });
 }
 
-/** Reads what `ssh -G` printed (ssh_config(5) names the keys), file names with their tokens replaced. Pure. */
+/**
+ * Reads what `ssh -G` printed (ssh_config(5) names the keys), file names with their tokens replaced. Pure.
+ */
 export function parseSshConfig(
   text: string,
   { home, address }: { home: string; address: string },
@@ -103,7 +105,7 @@ export function parseSshConfig(
   const all = (key: string) =>
     lines.filter((line) => line.key === key && line.value !== "none").map(({ value }) => value);
   const one = (key: string) => all(key)[0];
-  const said = (key: string) => (one(key) === UNSAID ? undefined : one(key));
+  const said = (key: string) => (one(key) === unsaidLimit ? undefined : one(key));
   const words = (value: string) => value.split(/\s+/).filter((word) => word !== "" && word !== "none");
 
   const hostname = one("hostname") ?? address;

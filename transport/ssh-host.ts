@@ -13,12 +13,12 @@ import type { Platform } from "./platform.ts";
 import type { ShellKind } from "./shells.ts";
 import type { Worker } from "./worker.ts";
 
-const RECONNECT_SECONDS = 60;
-const POLL_MS = 500;
-const RUN_SECONDS = 60;
-const FACT_SECONDS = 20;
-const FILE_SECONDS = 120;
-const LOCK_SECONDS = 30;
+const reconnectSeconds = 60;
+const pollMs = 500;
+const runSeconds = 60;
+const factSeconds = 20;
+const fileSeconds = 120;
+const lockSeconds = 30;
 
 /** A host of any system over SSH. Connects when first needed, and again after its connection broke. */
 export class SshHost implements Machine {
@@ -50,7 +50,7 @@ export class SshHost implements Machine {
       this.roundTrips += 1;
     };
     this.line = new Line(destination, onRoundTrip, async (connection) => {
-      if (this.#holder !== undefined) await this.#takeLock(connection, this.#holder, LOCK_SECONDS);
+      if (this.#holder !== undefined) await this.#takeLock(connection, this.#holder, lockSeconds);
     });
   }
 
@@ -60,15 +60,15 @@ export class SshHost implements Machine {
   }
 
   async run(command: Command, options: RunOptions = {}): Promise<Finished> {
-    const { timeoutSeconds = RUN_SECONDS, stdin, onLine } = options;
+    const { timeoutSeconds = runSeconds, stdin, onLine } = options;
     this.#shellKind.dialect.check(command);
-    const connection = await this.connected(RECONNECT_SECONDS);
+    const connection = await this.connected(reconnectSeconds);
     const [answer] = connection.shells(this.#shellKind).submit([{ command, timeoutSeconds, stdin, onLine }]);
     return decoded(await (answer as Promise<RawFinished>));
   }
 
   async ask<T>(fact: Fact<T>): Promise<T> {
-    const { command, timeoutSeconds = FACT_SECONDS } = fact;
+    const { command, timeoutSeconds = factSeconds } = fact;
     const finished = decoded(await this.#question({ command, timeoutSeconds }));
     try {
       return fact.parse(finished);
@@ -81,7 +81,7 @@ export class SshHost implements Machine {
 
   async readFile(path: string): Promise<Buffer | undefined> {
     const { command, contentOf } = this.#platform.basics.readFile(path);
-    const finished = await this.#question({ command, timeoutSeconds: FILE_SECONDS });
+    const finished = await this.#question({ command, timeoutSeconds: fileSeconds });
     const content = contentOf(finished);
     if (content !== "refused") return content;
     throw new HostError(this, "refused", withLastLines(`cannot read ${path}`, finished.stderr.toString()));
@@ -89,15 +89,15 @@ export class SshHost implements Machine {
 
   async writeFile(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<void> {
     const command = this.#platform.basics.writeFile(path, attributes);
-    const finished = await this.run(command, { stdin: content, timeoutSeconds: FILE_SECONDS });
+    const finished = await this.run(command, { stdin: content, timeoutSeconds: fileSeconds });
     if (finished.exitCode !== 0)
       throw new HostError(this, "refused", withOutput(`cannot write ${path}`, finished));
   }
 
-  async lock(holder: string, waitSeconds = LOCK_SECONDS): Promise<void> {
+  async lock(holder: string, waitSeconds = lockSeconds): Promise<void> {
     if (this.#holder !== undefined) return;
     // Resources ask for it side by side; two takers of our own would wait for each other.
-    this.#locking ??= this.connected(RECONNECT_SECONDS)
+    this.#locking ??= this.connected(reconnectSeconds)
       .then((connection) => this.#takeLock(connection, holder, waitSeconds))
       .finally(() => {
         this.#locking = undefined;
@@ -106,7 +106,8 @@ export class SshHost implements Machine {
   }
 
   async reconnect(timeoutSeconds: number): Promise<void> {
-    // The old connection stays until a new one has proved that it gets through; what runs on it comes to its end.
+    // The old connection stays until a new one has proved that it gets through; what runs on it comes to its
+    // end.
     const before = this.line.detach();
     this.#releaseLock();
     try {
@@ -115,7 +116,7 @@ export class SshHost implements Machine {
     } catch (error) {
       if (before?.alive) {
         this.line.attach(before);
-        if (this.#holder !== undefined) await this.#takeLock(before, this.#holder, LOCK_SECONDS);
+        if (this.#holder !== undefined) await this.#takeLock(before, this.#holder, lockSeconds);
       }
       throw error;
     }
@@ -135,7 +136,7 @@ export class SshHost implements Machine {
       if (left <= 0) throw this.#notRebooted(timeoutSeconds);
       const now = await this.#identityWithin(left);
       if (now !== undefined && !sameBoot(before, now)) return;
-      await sleep(POLL_MS);
+      await sleep(pollMs);
     }
   }
 
@@ -146,7 +147,7 @@ export class SshHost implements Machine {
   }
 
   #submitAll(questions: readonly Question[]): Promise<RawFinished>[] {
-    const submitted = this.connected(RECONNECT_SECONDS).then((connection) =>
+    const submitted = this.connected(reconnectSeconds).then((connection) =>
       connection.shells(this.#shellKind).submit(questions),
     );
     return questions.map((_, i) => submitted.then((answers) => answers[i] as Promise<RawFinished>));

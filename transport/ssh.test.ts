@@ -586,8 +586,8 @@ describeOnSshd("sshd with other ways", () => {
 });
 
 describeOnSshd("a host that reboots", () => {
-  // sshd as PID 1 of a PID namespace: when it ends, all in it ends, and the next one has another start time. That is how
-  // a container reboots, boot id unchanged.
+  // sshd as PID 1 of a PID namespace: when it ends, all in it ends, and the next one has another start time.
+  // That is how a container reboots, boot id unchanged.
   const asPid1 = (sshd: TestSshd, systemctl: string) => {
     const script = `mount -t tmpfs tmpfs /usr/local/sbin
 printf '#!/bin/sh\\n%s\\n' "$1" >/usr/local/sbin/systemctl

@@ -25,12 +25,18 @@ export interface Hop {
 }
 
 /** How long a connection may take to open before the SSH protocol begins. */
-const OPEN_SECONDS = 15;
+const openSeconds = 15;
 
-/** Node tries the addresses of a name one after the other, and by default gives each less time than a slow link takes. */
-const ADDRESS_MS = 5000;
+/**
+ * Node tries the addresses of a name one after the other, and by default gives each less time than a slow
+ * link takes.
+ */
+const addressTimeMs = 5000;
 
-/** Opens the stream that an SSH connection will run on. Rejects with {@link NotYet}, or with a HostError that names who failed. */
+/**
+ * Opens the stream that an SSH connection will run on. Rejects with {@link NotYet}, or with a HostError that
+ * names who failed.
+ */
 export async function openWay(
   endpoint: Endpoint,
   via: Hop | undefined,
@@ -43,7 +49,7 @@ export async function openWay(
 
 function directly(endpoint: Endpoint, signal: AbortSignal): Promise<Duplex> {
   const { address: host, port } = endpoint;
-  const socket = connectTcp({ host, port, noDelay: true, autoSelectFamilyAttemptTimeout: ADDRESS_MS });
+  const socket = connectTcp({ host, port, noDelay: true, autoSelectFamilyAttemptTimeout: addressTimeMs });
   const opened = new Promise<Duplex>((resolve, reject) => {
     socket.once("connect", () => resolve(socket));
     socket.once("error", (error) =>
@@ -67,8 +73,8 @@ async function throughHop(endpoint: Endpoint, via: Hop, signal: AbortSignal): Pr
 }
 
 /**
- * The stream that a jump host opens to where an endpoint listens. Rejects with {@link NotYet} if that takes too long, else
- * with the words of its SSH server, see {@link notForwarded}.
+ * The stream that a jump host opens to where an endpoint listens. Rejects with {@link NotYet} if that takes
+ * too long, else with the words of its SSH server, see {@link notForwarded}.
  */
 export async function openThrough(
   connection: Connection,
@@ -81,19 +87,24 @@ export async function openThrough(
 }
 
 /** Channel open failures of RFC 4254, 5.1. */
-const PROHIBITED = 1;
-const CONNECT_FAILED = 2;
+const prohibited = 1;
+const connectFailed = 2;
 
-/** The jump host tried, and nobody took the connection. That there is no network between proves nothing of the port. */
+/**
+ * The jump host tried, and nobody took the connection. That there is no network between proves nothing of the
+ * port.
+ */
 export const nobodyThere = (error: Error & { reason?: unknown }) =>
-  error.reason === CONNECT_FAILED && !/network is unreachable/i.test(error.message);
+  error.reason === connectFailed && !/network is unreachable/i.test(error.message);
 
-/** Words why a jump host opened no connection to where an endpoint listens: {@link NotYet}, or a HostError. */
+/**
+ * Words why a jump host opened no connection to where an endpoint listens: {@link NotYet}, or a HostError.
+ */
 export function notForwarded(endpoint: Endpoint, via: Hop, error: Error & { reason?: unknown }): Error {
   const { host, address, port } = endpoint;
   const said = error.message.replace("(SSH) Channel open failure: ", "");
   const what = `its jump host ${via.host.name} (${via.host.target}) opened no connection to ${address} port ${port}: ${said}`;
-  if (error.reason === PROHIBITED) {
+  if (error.reason === prohibited) {
     const hint = `allow it there: AllowTcpForwarding and PermitOpen in /etc/ssh/sshd_config, no-port-forwarding in authorized_keys`;
     return new HostError(host, "refused", what, hint, error);
   }
@@ -107,7 +118,8 @@ export function notForwarded(endpoint: Endpoint, via: Hop, error: Error & { reas
 /** Runs a ProxyCommand of the operator's own ssh config: its stdin and stdout are the connection. */
 function throughCommand(command: string, signal: AbortSignal): Duplex {
   const windows = process.platform === "win32";
-  // In a process group of its own: Ctrl-C ends us after the step in progress, and must not cut its connection before.
+  // In a process group of its own: Ctrl-C ends us after the step in progress, and must not cut its connection
+  // before.
   const options = { shell: true, detached: !windows, windowsHide: true };
   const child = spawn(windows ? command : `exec ${command}`, options);
   const end = () => {
@@ -151,7 +163,7 @@ function limited<T>(opening: Promise<T>, signal: AbortSignal, giveUp: () => void
       giveUp();
       reject(new NotYet(why));
     };
-    const timer = setTimeout(() => fail(`no connection within ${OPEN_SECONDS} s`), OPEN_SECONDS * 1000);
+    const timer = setTimeout(() => fail(`no connection within ${openSeconds} s`), openSeconds * 1000);
     const aborted = () => fail("the connections were closed");
     signal.addEventListener("abort", aborted, { once: true });
     const settled = () => {

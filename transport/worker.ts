@@ -4,7 +4,7 @@ import type { ClientChannel } from "ssh2";
 import type { Command } from "./command.ts";
 import type { Assignment, Conversation, Dialect, RawFinished } from "./dialect.ts";
 import { HostError, type HostErrorKind, type HostName, shortened, withLastLines } from "./errors.ts";
-import { FRAME_LIMIT, type Frame, FrameReader } from "./frames.ts";
+import { type Frame, FrameReader, frameLimit } from "./frames.ts";
 import { harmless } from "./harmless.ts";
 
 /** One command for a worker, and whom to tell. */
@@ -22,22 +22,31 @@ export interface Traffic {
 }
 
 /** The slowest link that is waited for. */
-const SLOWEST_BYTES_PER_SECOND = 16_000;
+const slowestBytesPerSecond = 16_000;
 
 /** How long others' answers may keep a worker's from getting through. */
-const CROWDED_SECONDS = 120;
+const crowdedSeconds = 120;
 
-/** How much longer than its limit an answer may keep coming; a large one gets the time of the slowest link beside it. */
-const ENDLESS_SECONDS = CROWDED_SECONDS;
+/**
+ * How much longer than its limit an answer may keep coming; a large one gets the time of the slowest link
+ * beside it.
+ */
+const endlessSeconds = crowdedSeconds;
 
-/** Seconds beyond a command's limit after which we give the connection up: the host would have ended it by then. */
-const GRACE_SECONDS = 10;
+/**
+ * Seconds beyond a command's limit after which we give the connection up: the host would have ended it by
+ * then.
+ */
+const graceSeconds = 10;
 
 /** A long-lived shell on one SSH channel; runs the requests it is given one after another. */
 export class Worker {
   readonly #host: HostName;
   readonly #channel: ClientChannel;
-  /** Marks the ends of answers. It travels on stdin alone: who knew it could forge answers, and argument lists are public. */
+  /**
+   * Marks the ends of answers. It travels on stdin alone: who knew it could forge answers, and argument lists
+   * are public.
+   */
   readonly #nonce = randomBytes(16).toString("hex");
   readonly #conversation: Conversation;
   readonly #outFrames: Frame[] = [];
@@ -86,13 +95,19 @@ export class Worker {
     return this.#closed;
   }
 
-  /** Sends all requests as one script. Each is answered as it ends; the promise resolves when the last one has. */
+  /**
+   * Sends all requests as one script. Each is answered as it ends; the promise resolves when the last one
+   * has.
+   */
   async perform(requests: readonly Request[]): Promise<void> {
     const text = requests.map((request) => this.#conversation.request(request)).join("");
     await this.#start(requests, text);
   }
 
-  /** Runs a command in the worker shell itself, not in a child under a time limit: for what must live as long as the shell. */
+  /**
+   * Runs a command in the worker shell itself, not in a child under a time limit: for what must live as long
+   * as the shell.
+   */
   statement(command: Command, timeoutSeconds: number): Promise<RawFinished> {
     return new Promise((resolve, reject) => {
       const request = { command, timeoutSeconds, resolve, reject };
@@ -147,7 +162,7 @@ export class Worker {
       this.#received += chunk.length;
       reader.push(chunk, onFrame, onLine);
       if (reader.overfull)
-        this.#giveUp("answer", `sent more than ${FRAME_LIMIT / 1024 / 1024} MiB in answer to`);
+        this.#giveUp("answer", `sent more than ${frameLimit / 1024 / 1024} MiB in answer to`);
       else this.#settle();
     });
   }
@@ -176,18 +191,18 @@ export class Worker {
     this.#received = 0;
     clearTimeout(this.#watchdog);
     // What was written, by us and by others on the same link, may still be on its way.
-    const travel = this.#traffic.bytesOut / SLOWEST_BYTES_PER_SECOND;
-    const limit = (this.#requests[0]?.timeoutSeconds ?? 0) + GRACE_SECONDS + travel;
-    const crowded = this.#headSince + (limit + CROWDED_SECONDS) * 1000;
+    const travel = this.#traffic.bytesOut / slowestBytesPerSecond;
+    const limit = (this.#requests[0]?.timeoutSeconds ?? 0) + graceSeconds + travel;
+    const crowded = this.#headSince + (limit + crowdedSeconds) * 1000;
     const look = () => {
       // A long answer over a slow line is not silence, nor is another's that ours is behind.
       const now = performance.now();
       const heardAt = now < crowded ? Math.max(this.#heardAt, this.#traffic.heardAt) : this.#heardAt;
       const quiet = (now - heardAt) / 1000;
-      const longest = limit + ENDLESS_SECONDS + this.#received / SLOWEST_BYTES_PER_SECOND;
+      const longest = limit + endlessSeconds + this.#received / slowestBytesPerSecond;
       if (now - this.#headSince > longest * 1000)
         this.#giveUp("timeout", "did not come to the end of its answer to");
-      else if (quiet < GRACE_SECONDS) this.#watchdog = setTimeout(look, (GRACE_SECONDS - quiet) * 1000 + 10);
+      else if (quiet < graceSeconds) this.#watchdog = setTimeout(look, (graceSeconds - quiet) * 1000 + 10);
       else this.#hang();
     };
     this.#watchdog = setTimeout(look, limit * 1000);
@@ -202,13 +217,16 @@ export class Worker {
   #hang(): void {
     const [request] = this.#requests;
     if (!request) return;
-    const what = `no answer ${request.timeoutSeconds + GRACE_SECONDS} s after: ${shortened(request.command)}`;
+    const what = `no answer ${request.timeoutSeconds + graceSeconds} s after: ${shortened(request.command)}`;
     const error = new HostError(this.#host, "timeout", `${what}; the connection is given up`);
     this.#fail(error.what, error);
     this.#onHang(error);
   }
 
-  /** The host talks on: the connection is of no use, while what waits behind may be asked again on another one. */
+  /**
+   * The host talks on: the connection is of no use, while what waits behind may be asked again on another
+   * one.
+   */
   #giveUp(kind: HostErrorKind, doing: string): void {
     const command = this.#requests[0]?.command;
     const what = command ? `${doing}: ${shortened(command)}` : `${doing} nothing that was asked`;
@@ -228,8 +246,8 @@ export class Worker {
   }
 
   /**
-   * A command may end of itself with the code of one that ran out of time; only time tells. The tolerance is for answers held
-   * up on the way.
+   * A command may end of itself with the code of one that ran out of time; only time tells. The tolerance is
+   * for answers held up on the way.
    */
   #ranOut(exitCode: number, elapsed: number, { timeoutSeconds }: Request): boolean {
     return this.#conversation.mayBeLimit(exitCode) && elapsed >= timeoutSeconds * 900 - 500;
@@ -249,11 +267,11 @@ export class Worker {
         i === 0
           ? `while running: ${shortened(request.command)}`
           : `before it ran: ${shortened(request.command)}`;
-      request.reject(error ?? new HostError(this.#host, "lost", `${why} ${doing}`, LOST_HINT));
+      request.reject(error ?? new HostError(this.#host, "lost", `${why} ${doing}`, lostHint));
     }
     this.#finish();
   }
 }
 
-const LOST_HINT =
+const lostHint =
   "it may have rebooted, or the network broke: look at it (uptime), then run it again, which goes on where this ended";

@@ -203,7 +203,10 @@ test("member says when no worker runs", async () => {
 
 const unit = "llama-server-big.service";
 
-/** The leader's unit as systemd would show it; its process is this one, which has no generation, or a child that has. */
+/**
+ * The leader's unit as systemd would show it; its process is this one, which has no generation, or a child
+ * that has.
+ */
 function leads(shown: Record<string, string | number>): void {
   const cases = Object.entries(shown).map(([property, value]) => `--property=${property}) echo ${value} ;;`);
   stub("systemctl", `case $3 in ${cases.join(" ")} esac`);

@@ -27,7 +27,10 @@ export function askProbe(probe: Probe): Fact<Verdict> {
   }
 }
 
-/** The same probe as the command of a `wait` step: exit 0 ok, 75 not yet, other failed; last line: what was seen. */
+/**
+ * The same probe as the command of a `wait` step: exit 0 ok, 75 not yet, other failed; last line: what was
+ * seen.
+ */
 export function waitProbe(probe: Probe): ShellCommand {
   switch (probe.kind) {
     case "completion":

@@ -19,9 +19,9 @@ export interface Answer {
 }
 
 /**
- * Shell text that asks and leaves `code`, `error` and `body` in variables. The key goes from its file into curl's stdin:
- * on a command line every user of the host could read it. How long a failure took is cut from its text: a wait takes a text
- * that changes for progress.
+ * Shell text that asks and leaves `code`, `error` and `body` in variables. The key goes from its file into
+ * curl's stdin: on a command line every user of the host could read it. How long a failure took is cut from
+ * its text: a wait takes a text that changes for progress.
  */
 export function curlInto(request: Request): ShellCommand {
   const limit = request.timeoutSeconds ?? 60;

@@ -25,7 +25,10 @@ function serverMessage(body: string): string {
   return (message ?? body.replaceAll(/\s+/g, " ")).slice(0, 200).trim();
 }
 
-/** Judges the answer to a completion request, asked on the host or from the operator's machine. `status` 0: no answer. */
+/**
+ * Judges the answer to a completion request, asked on the host or from the operator's machine. `status` 0: no
+ * answer.
+ */
 export function judgeCompletion(status: number, body: string, error = ""): Verdict {
   if (status === 200) {
     const words = choice(body);
@@ -40,7 +43,10 @@ export function judgeCompletion(status: number, body: string, error = ""): Verdi
   return { state: status === 429 || status >= 500 ? "not yet" : "failed", text };
 }
 
-/** Text of the first choice; `undefined` if the body holds none. A reasoning model may spend all its tokens before it speaks. */
+/**
+ * Text of the first choice; `undefined` if the body holds none. A reasoning model may spend all its tokens
+ * before it speaks.
+ */
 function choice(body: string): string | undefined {
   try {
     const message = JSON.parse(body)?.choices?.[0]?.message;
@@ -92,8 +98,8 @@ export const askHttp = (probe: CompletionProbe | HttpProbe): Fact<Verdict> => ({
 const waitSeconds = 50;
 
 /**
- * The same question for a `wait` step: exit 0 ready, 75 not yet, 1 it will not be. Last line: what was seen; while nobody
- * answers also `$line`, if the script around it knows what the server last said.
+ * The same question for a `wait` step: exit 0 ready, 75 not yet, 1 it will not be. Last line: what was seen;
+ * while nobody answers also `$line`, if the script around it knows what the server last said.
  */
 export function waitHttp(probe: CompletionProbe | HttpProbe): ShellCommand {
   const good = probe.kind === "http" ? String(probe.status) : "200";

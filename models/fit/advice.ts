@@ -1,6 +1,9 @@
 import type { ModelFacts } from "#models/facts.ts";
 
-/** Quantizations of GGUF, largest first, and bits a weight takes (llama.cpp, tools/quantize/README, Llama 3.1 8B). */
+/**
+ * Quantizations of GGUF, largest first, and bits a weight takes (llama.cpp, tools/quantize/README, Llama 3.1
+ * 8B).
+ */
 export const quantizations = [
   { name: "F16", bits: 16 },
   { name: "Q8_0", bits: 8.5 },
@@ -38,7 +41,10 @@ export function requantized(model: ModelFacts, bits: number): ModelFacts {
   };
 }
 
-/** The largest quantization below a model's own with which it fits; `undefined`: none, or its bits are not known. */
+/**
+ * The largest quantization below a model's own with which it fits; `undefined`: none, or its bits are not
+ * known.
+ */
 export function smallerQuantization(
   model: ModelFacts,
   fits: (model: ModelFacts) => boolean,

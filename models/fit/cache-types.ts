@@ -1,4 +1,7 @@
-/** Types of llama.cpp's cache (`--cache-type-k`, `--cache-type-v`) and bytes a number takes in each. Source: ggml.c. */
+/**
+ * Types of llama.cpp's cache (`--cache-type-k`, `--cache-type-v`) and bytes a number takes in each. Source:
+ * ggml.c.
+ */
 export const cacheTypes = {
   f32: 4,
   f16: 2,

@@ -8,8 +8,8 @@ const padded = (length: number, to: number) => Math.ceil(length / to) * to;
 const streamsOf = ({ unifiedCache, parallel }: LlamaCppSettings) => (unifiedCache ? 1 : parallel);
 
 /**
- * Tokens that one stream of a layer's cache holds (llama-kv-cache-iswa.cpp): all of the context, or a window for each
- * sequence in it and the batch at work. llama.cpp rounds up to 256.
+ * Tokens that one stream of a layer's cache holds (llama-kv-cache-iswa.cpp): all of the context, or a window
+ * for each sequence in it and the batch at work. llama.cpp rounds up to 256.
  */
 export function cellsOfStream(window: number | undefined, settings: LlamaCppSettings): number {
   const all = padded(settings.context / streamsOf(settings), 256);

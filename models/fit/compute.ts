@@ -17,9 +17,10 @@ const float = 4;
 const half = 2;
 
 /**
- * llama.cpp's compute buffer on a device, bytes: what the widest moment of the graph needs at once. Inputs (the attention
- * mask, and with pipelining the embeddings) live as long as the graph; of the rest the largest layer counts. Which tensors
- * are alive together was read from the graphs in src/models/ and src/llama-graph.cpp; docs/what-fits.md has the sum.
+ * llama.cpp's compute buffer on a device, bytes: what the widest moment of the graph needs at once. Inputs
+ * (the attention mask, and with pipelining the embeddings) live as long as the graph; of the rest the largest
+ * layer counts. Which tensors are alive together was read from the graphs in src/models/ and
+ * src/llama-graph.cpp; docs/what-fits.md has the sum.
  */
 export function computeBytes(
   model: ModelFacts,
@@ -41,7 +42,9 @@ export function computeBytes(
   return sum === 0 ? 0 : sum * 1.02 + 8 * MiB;
 }
 
-/** One mask for full layers and one for those with a window; each says for a stream which token sees which. */
+/**
+ * One mask for full layers and one for those with a window; each says for a stream which token sees which.
+ */
 function maskBytes(model: ModelFacts, settings: LlamaCppSettings): number {
   const windows = new Set(model.layers.flatMap(({ cache }) => (cache ? [cache.window] : [])));
   const cells = [...windows].reduce<number>((sum, window) => sum + cellsOfStream(window, settings), 0);
@@ -76,7 +79,10 @@ function attentionPeak(model: ModelFacts, layer: LayerFacts, settings: LlamaCppS
 const statePeak = (model: ModelFacts, layer: LayerFacts, settings: LlamaCppSettings) =>
   settings.ubatch * float * (3 * layer.work.query + 3 * model.width) + layer.stateBytes * settings.parallel;
 
-/** Numbers a token has at once: gate, up and their product, or the outputs of all its experts; and the residual. */
+/**
+ * Numbers a token has at once: gate, up and their product, or the outputs of all its experts; and the
+ * residual.
+ */
 function feedForwardWidth({ width }: ModelFacts, { work }: LayerFacts): number {
   return Math.max(3 * work.feedForward, work.feedForward + work.experts * width) + 3 * width;
 }

@@ -10,7 +10,10 @@ interface Advice {
   readonly context?: number | undefined;
   /** Next smaller quantization with the wanted context, such as `Q3_K_M`. */
   readonly quantization?: string | undefined;
-  /** Shares of the devices (`-ts`) with which the wanted fits as it is; by free memory is not the best for a long context. */
+  /**
+   * Shares of the devices (`-ts`) with which the wanted fits as it is; by free memory is not the best for a
+   * long context.
+   */
   readonly tensorSplit?: readonly number[] | undefined;
 }
 
@@ -18,8 +21,8 @@ interface Advice {
 export interface Judgement<E> {
   readonly estimate: E;
   /**
-   * `refuse`: it cannot work; `warn`: tight, slower, or an estimate that says no; `pass`. What is not known well is never
-   * refused.
+   * `refuse`: it cannot work; `warn`: tight, slower, or an estimate that says no; `pass`. What is not known
+   * well is never refused.
    */
   readonly decision: "pass" | "warn" | "refuse";
   /** One line: verdict, numbers and what would fit. */

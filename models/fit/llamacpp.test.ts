@@ -82,7 +82,8 @@ group.each(names)("%s", (name) => {
       totals(name, { context: 16_384, ...shape, ...more }, none).reduce((sum, it) => sum + it, 0);
     for (const context of [20_480, 32_768, 131_072])
       expect(need({ context })).toBeGreaterThanOrEqual(need({}));
-    // Slots share the context, so each has its own state and the mask is cut: of the cache and state, never less.
+    // Slots share the context, so each has its own state and the mask is cut: of the cache and state, never
+    // less.
     const kept = (parallel: number) =>
       estimate(name, { context: 16_384, ...shape, parallel }, none).devices.reduce(
         (sum, it) => sum + it.cacheMiB + it.stateMiB,

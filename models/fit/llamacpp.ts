@@ -5,8 +5,8 @@ import { cudaContextMiB, type Device, type LlamaCppSettings } from "#models/fit/
 import { splitLayers } from "#models/fit/split.ts";
 
 /**
- * `fits`; `fits-without-pipelining`: on several devices llama.cpp retries with a smaller compute buffer and reads prompts
- * a little slower; `does-not-fit`; `unknown`: a device does not tell its memory.
+ * `fits`; `fits-without-pipelining`: on several devices llama.cpp retries with a smaller compute buffer and
+ * reads prompts a little slower; `does-not-fit`; `unknown`: a device does not tell its memory.
  */
 export type Verdict = "fits" | "fits-without-pipelining" | "does-not-fit" | "unknown";
 
@@ -27,13 +27,17 @@ export interface LlamaCppEstimate {
   readonly doubts: readonly string[];
   /** One for each device, as the verdict leaves them: with pipelining where that fits. */
   readonly devices: readonly DeviceNeed[];
-  /** What stays in the machine's own memory, MiB: input table, layers and experts that no GPU takes, their cache. */
+  /**
+   * What stays in the machine's own memory, MiB: input table, layers and experts that no GPU takes, their
+   * cache.
+   */
   readonly machineMiB: number;
 }
 
 /**
  * Whether llama.cpp can serve a model with these settings.
- * @param devices in llama.cpp's order: those of RPC workers in the order of `--rpc`, then the machine's own. Empty: the
+ * @param devices in llama.cpp's order: those of RPC workers in the order of `--rpc`, then the machine's own.
+ * Empty: the
  *   processor computes, and everything is in `machineMiB`
  * @param machineFreeMiB memory of the machine itself that is free, where it should be judged too
  */
@@ -69,8 +73,8 @@ export function estimateLlamaCpp(
 }
 
 /**
- * Layers for each device, as `-ts` takes them, with which a model fits that does not fit by free memory: one layer at a time
- * is moved from the device that lacks most to the one that has most left.
+ * Layers for each device, as `-ts` takes them, with which a model fits that does not fit by free memory: one
+ * layer at a time is moved from the device that lacks most to the one that has most left.
  * @returns `undefined`: shares were given, or none were found
  */
 export function fittingSplit(
@@ -97,7 +101,9 @@ export function fittingSplit(
   return undefined;
 }
 
-/** llama-context.cpp: several devices, whole layers split, everything on them, and no tensors placed by hand. */
+/**
+ * llama-context.cpp: several devices, whole layers split, everything on them, and no tensors placed by hand.
+ */
 const canPipeline = (model: ModelFacts, settings: LlamaCppSettings, devices: readonly Device[]) =>
   devices.length > 1 &&
   settings.splitMode === "layer" &&
@@ -137,8 +143,8 @@ function layerNeeds(
 }
 
 /**
- * Where devices add up each other's parts the driver shows more than buffers and context: 208 MiB and not 131 on two
- * RTX 3060 (five points of one machine, two models).
+ * Where devices add up each other's parts the driver shows more than buffers and context: 208 MiB and not 131
+ * on two RTX 3060 (five points of one machine, two models).
  */
 const exchangeMiB = 100;
 

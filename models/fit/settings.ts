@@ -22,13 +22,16 @@ export interface LlamaCppSettings {
   readonly gpuLayers: number | "all";
   /** Layers whose experts stay in the machine's memory, from the first on (`--n-cpu-moe`). */
   readonly cpuExpertLayers: number;
-  /** `layer`: whole layers to each device; `tensor`: every tensor cut over all; `none`: the first device alone (`-sm`). */
+  /**
+   * `layer`: whole layers to each device; `tensor`: every tensor cut over all; `none`: the first device alone
+   * (`-sm`).
+   */
   readonly splitMode: "layer" | "tensor" | "none";
   /** Shares of the devices in `layer` mode (`-ts`), in their order; `undefined`: by free memory. */
   readonly tensorSplit?: readonly number[] | undefined;
   /**
-   * Rows of the output that a build reserves memory for. `batch`: as many as `ubatch`, as all builds did until 2025;
-   * `slots`: one a slot, as b10644 does (its logs; `n_outputs_max` in llama-context.cpp).
+   * Rows of the output that a build reserves memory for. `batch`: as many as `ubatch`, as all builds did
+   * until 2025; `slots`: one a slot, as b10644 does (its logs; `n_outputs_max` in llama-context.cpp).
    */
   readonly reservedOutputs: "batch" | "slots";
 }
@@ -62,15 +65,17 @@ export interface Device {
 }
 
 /**
- * Memory of a GPU that programs can have, of the total that nvidia-smi names, MiB: the driver keeps some for itself
- * (`memory.reserved`, which is better where it is known). Logged: 381 of 12288, 430 of 24576, 484 of 32607, 438 of 81559.
+ * Memory of a GPU that programs can have, of the total that nvidia-smi names, MiB: the driver keeps some for
+ * itself (`memory.reserved`, which is better where it is known). Logged: 381 of 12288, 430 of 24576, 484 of
+ * 32607, 438 of 81559.
  */
 export const usableMiB = (totalMiB: number): number => totalMiB - Math.min(490, totalMiB * 0.04);
 
 /**
  * What a CUDA program takes on a device before it stores anything, MiB: context, kernels, cuBLAS's workspace.
- * Measured with llama.cpp b10644: 116 (GTX 1660 SUPER), 131-137 (RTX 3060); 256-358 on RTX 3090 and 4090 by vLLM's
- * `non_torch_memory`. It grows with the number of multiprocessors. Hopper and data-centre Blackwell: not measured, an allowance.
+ * Measured with llama.cpp b10644: 116 (GTX 1660 SUPER), 131-137 (RTX 3060); 256-358 on RTX 3090 and 4090 by
+ * vLLM's `non_torch_memory`. It grows with the number of multiprocessors. Hopper and data-centre Blackwell:
+ * not measured, an allowance.
  */
 export function cudaContextMiB({ computeCapability, totalMiB, freeMiB }: Device): number {
   const [major = 0] = (computeCapability ?? "").split(".").map(Number);

@@ -1,6 +1,7 @@
 /**
- * Which device each layer goes to in llama.cpp's layer split (llama-model.cpp, `load_tensors`): the shares are added up
- * and scaled to 1, and layer i of n goes to the first device whose sum is above i / n. The output is one more layer.
+ * Which device each layer goes to in llama.cpp's layer split (llama-model.cpp, `load_tensors`): the shares
+ * are added up and scaled to 1, and layer i of n goes to the first device whose sum is above i / n. The
+ * output is one more layer.
  * @param layers blocks of the model
  * @param onGpu how many layers the GPUs take, the output included; the first ones stay with the processor
  * @param shares of the devices: free memory, or `-ts`

@@ -143,22 +143,27 @@ const stageShare = ({ layers }: ModelFacts, { pipelineParallel }: VllmSettings) 
   pipelineParallel === 1 ? 1 : Math.ceil(layers.length / pipelineParallel) / layers.length;
 
 /**
- * NCCL and all-reduce buffers, MiB. Logged in all: 256 MiB of non-torch memory on RTX 4090 at tensor parallel 2 (vllm #13061),
+ * NCCL and all-reduce buffers, MiB. Logged in all: 256 MiB of non-torch memory on RTX 4090 at tensor parallel
+ * 2 (vllm #13061),
  * 1.79 GiB more than alone on H100 with NVLink (vllm PR 10511).
  */
 const communicationMiB = ({ computeCapability }: Device) =>
   /^(9|10)\./.test(computeCapability ?? "") ? 1830 : 100;
 
 /**
- * MXFP4 weights are padded and repacked for the card, and more than the file stays taken: gpt-oss-120b, 60.8 GiB of files,
- * takes 66 GiB on H100 and another 7.5 GiB are missing (vllm #23278, #27508). An allowance of a fifth.
+ * MXFP4 weights are padded and repacked for the card, and more than the file stays taken: gpt-oss-120b, 60.8
+ * GiB of files, takes 66 GiB on H100 and another 7.5 GiB are missing (vllm #23278, #27508). An allowance of a
+ * fifth.
  */
 const repackedMiB = (model: ModelFacts, { tensorParallel, pipelineParallel }: VllmSettings) =>
   model.doubts.some((doubt) => doubt.startsWith("MXFP4"))
     ? model.totalBytes / 5 / tensorParallel / pipelineParallel / MiB
     : 0;
 
-/** The profiling run: a full batch through the widest layer, in 16 bit; then as many rows of logits as sequences. */
+/**
+ * The profiling run: a full batch through the widest layer, in 16 bit; then as many rows of logits as
+ * sequences.
+ */
 export function activationBytes(model: ModelFacts, settings: VllmSettings, memoryMiB: number): number {
   const batch = settings.batchedTokens ?? (memoryMiB >= 70 * 1024 ? 8192 : 2048);
   const widths = model.layers.map(({ work }) => {
@@ -182,13 +187,19 @@ export function requestBytes(model: ModelFacts, settings: VllmSettings): number 
   return all * stageShare(model, settings);
 }
 
-/** Bytes of a token in a layer on one GPU. Heads are divided, and repeated once there are more GPUs; MLA is on each whole. */
+/**
+ * Bytes of a token in a layer on one GPU. Heads are divided, and repeated once there are more GPUs; MLA is on
+ * each whole.
+ */
 export function tokenBytes({ cache }: LayerFacts, { tensorParallel, cacheBytes }: VllmSettings): number {
   if (cache === undefined) return 0;
   const share = cache.valueWidth === 0 ? 1 : 1 / Math.min(tensorParallel, cache.heads);
   return (cache.keyWidth + cache.valueWidth) * cacheBytes * share;
 }
 
-/** Hybrids waste part of the cache: pages are as large as a state and layers are padded to equal groups (vllm #51041). */
+/**
+ * Hybrids waste part of the cache: pages are as large as a state and layers are padded to equal groups (vllm
+ * #51041).
+ */
 const hybridFactor = (model: ModelFacts) =>
   model.layers.some(({ stateBytes }) => stateBytes > 0) ? 1.16 : 1;

@@ -1,8 +1,9 @@
 /**
- * Architectures whose memory in llama.cpp is the sum of what `facts.ts` reads: keys and values by heads or by MLA, windows,
- * Mamba or delta-net state (llama-model.cpp, `create_memory`; read 2026-11-24 in the source that llama-cpp-python 0.3.36
- * carries). Those with caches of their own (the indexers of DeepSeek V3.2 and V4, GLM DSA, MiniMax M3) are not here: what is not
- * known is summed by the same rules, and said to be an estimate.
+ * Architectures whose memory in llama.cpp is the sum of what `facts.ts` reads: keys and values by heads or by
+ * MLA, windows, Mamba or delta-net state (llama-model.cpp, `create_memory`; read 2026-11-24 in the source
+ * that llama-cpp-python 0.3.36 carries). Those with caches of their own (the indexers of DeepSeek V3.2 and
+ * V4, GLM DSA, MiniMax M3) are not here: what is not known is summed by the same rules, and said to be an
+ * estimate.
  */
 export const knownArchitectures: ReadonlySet<string> = new Set(
   `afmoe apertus arcee arctic baichuan bailingmoe bailingmoe2 bitnet bloom chameleon chatglm codeshell cohere2 cohere2moe

@@ -84,7 +84,8 @@ function cacheOf(
     const own = window === undefined ? undefined : keys.optional(`attention.${which}_length_swa`);
     return own ?? keys.optional(`attention.${which}_length`) ?? headLength(keys, index);
   };
-  // MLA keeps one compressed key a token and reads the values out of it; a file made without these keys has plain heads.
+  // MLA keeps one compressed key a token and reads the values out of it; a file made without these keys has
+  // plain heads.
   const compressed = keys.optional("attention.key_length_mla") !== undefined;
   return {
     keyWidth: length("key") * heads,

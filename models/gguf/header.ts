@@ -1,6 +1,9 @@
 import { tensorBytes } from "#models/gguf/tensor-types.ts";
 
-/** A value of a header's metadata. Long lists and lists of texts (the tokenizer's) are kept as their length alone. */
+/**
+ * A value of a header's metadata. Long lists and lists of texts (the tokenizer's) are kept as their length
+ * alone.
+ */
 export type GgufValue = number | boolean | string | readonly number[] | readonly boolean[] | SkippedList;
 
 /** A list whose items nobody here needs. */

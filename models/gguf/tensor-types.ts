@@ -1,4 +1,6 @@
-/** How ggml stores a tensor type: `values` numbers in one block of `bytes`. Source: `ggml.c`, `type_traits`. */
+/**
+ * How ggml stores a tensor type: `values` numbers in one block of `bytes`. Source: `ggml.c`, `type_traits`.
+ */
 interface Block {
   readonly name: string;
   readonly values: number;

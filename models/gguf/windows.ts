@@ -1,8 +1,9 @@
 import { knownArchitectures } from "#models/gguf/architectures.ts";
 
 /**
- * Which layers of a model look back only a window of tokens, as llama.cpp decides it (src/models/<architecture>.cpp,
- * `load_swa_pattern`; read 2026-11-24 in the source that llama-cpp-python 0.3.36 carries).
+ * Which layers of a model look back only a window of tokens, as llama.cpp decides it
+ * (src/models/<architecture>.cpp, `load_swa_pattern`; read 2026-11-24 in the source that llama-cpp-python
+ * 0.3.36 carries).
  */
 
 /** What the header says of windows. */
@@ -16,7 +17,9 @@ export interface WindowKeys {
 }
 
 interface Rule {
-  /** One of so many layers is full, where the header has no pattern of its own; `undefined`: it always has. */
+  /**
+   * One of so many layers is full, where the header has no pattern of its own; `undefined`: it always has.
+   */
   readonly period?: number;
   /** The full one is the first of each period and not the last. */
   readonly fullFirst?: boolean;
@@ -60,7 +63,8 @@ export function windowsOf(keys: WindowKeys): { windows: readonly (number | undef
   const { architecture, layers, window: named, pattern } = keys;
   const full = Array.from({ length: layers }, () => undefined);
   const rule = rules[architecture];
-  // Known ones without a rule may name a window and do not use it. Of the others: a cache for every token is the most.
+  // Known ones without a rule may name a window and do not use it. Of the others: a cache for every token is
+  // the most.
   if (rule === undefined)
     return { windows: full, unsure: Boolean(named) && !knownArchitectures.has(architecture) };
   const window = windowOf(rule, named, layers);

@@ -3,7 +3,10 @@ import { ggufFacts } from "#models/gguf/facts.ts";
 import type { GgufHeader, GgufTensor, GgufValue } from "#models/gguf/header.ts";
 import { tensorBytes, tensorTypeNumber } from "#models/gguf/tensor-types.ts";
 
-/** A model by the numbers of its config.json: enough to write the header that llama.cpp's converter would write. */
+/**
+ * A model by the numbers of its config.json: enough to write the header that llama.cpp's converter would
+ * write.
+ */
 export interface Description {
   readonly architecture: string;
   readonly layers: number;

@@ -2,7 +2,10 @@ import type { Description } from "#models/report/described.ts";
 
 const nemotronNano = "MEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEMEM*EMEMEMEME";
 
-/** Models of the measured points, by the numbers of their config.json; the first whose pattern is in the row's name. */
+/**
+ * Models of the measured points, by the numbers of their config.json; the first whose pattern is in the row's
+ * name.
+ */
 const knownModels: readonly { readonly name: RegExp; readonly model: Description }[] = [
   {
     name: /Qwen2\.5-Coder-1\.5B/i,

@@ -14,7 +14,10 @@ export interface LlamaCppRow {
   readonly model: ModelFacts;
   readonly settings: LlamaCppSettings;
   readonly verdict: Verdict;
-  /** Where the weights come from: summed from a header, or taken from the log because the header is not at hand. */
+  /**
+   * Where the weights come from: summed from a header, or taken from the log because the header is not at
+   * hand.
+   */
   readonly weights: "header" | "logged";
   /** Of the point's device; `undefined`: the point is of all of them (a refusal). */
   readonly need: DeviceNeed | undefined;
@@ -55,7 +58,8 @@ function errorsOf(point: Point, weights: "header" | "logged", need: DeviceNeed |
 /** Points whose log gave only one of two caches. */
 const partOfCache = ({ quote }: Point) => /sliding-window cache only/.test(quote);
 
-// Bits a weight takes in files whose header is not at hand; its largest tensors matter where experts are copied.
+// Bits a weight takes in files whose header is not at hand; its largest tensors matter where experts are
+// copied.
 const bitsByName: readonly (readonly [RegExp, number])[] = [
   [/IQ3_XXS/, 3.06],
   [/IQ4_XS/, 4.25],
@@ -109,8 +113,8 @@ function cacheTypesOf(quantization: string): Pick<LlamaCppSettings, "cacheTypeK"
 
 function devicesOf({ gpu, setup }: Point): readonly Device[] | undefined {
   if (/RPC/.test(setup)) {
-    // The worker's card is not named. Its share of the layers is that of 6 GB beside 2 x 12 GB; it held 5717 MiB, and
-    // 5803 MiB were refused.
+    // The worker's card is not named. Its share of the layers is that of 6 GB beside 2 x 12 GB; it held 5717
+    // MiB, and 5803 MiB were refused.
     const worker = { name: "RPC0", freeMiB: 5780, totalMiB: 5898, computeCapability: "7.5" };
     const own = (name: string) => cardOf("RTX 3060 (free 11907)", name);
     return [worker, own("CUDA0"), own("CUDA1")].filter((device) => device !== undefined);

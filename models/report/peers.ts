@@ -12,7 +12,10 @@ export interface Configuration {
   readonly devices: number;
 }
 
-/** Starts whose every device the driver measured, without experts in the machine's memory, which the peers' rules do not know. */
+/**
+ * Starts whose every device the driver measured, without experts in the machine's memory, which the peers'
+ * rules do not know.
+ */
 export function configurations(rows: readonly LlamaCppRow[]): readonly Configuration[] {
   const usable = rows.filter(
     ({ point, settings }) =>
@@ -49,7 +52,7 @@ interface Peer {
   readonly rule: (configuration: Configuration) => number;
 }
 
-const GB = 1e9 / MiB;
+const gigabyte = 1e9 / MiB;
 
 /** The rules, each given exact weights and, where it counts one, the exact cache. */
 export const peers: readonly Peer[] = [
@@ -68,7 +71,9 @@ export const peers: readonly Peer[] = [
     name: "LocalAI (`pkg/vram`): file + cache + 0.02 GB a billion weights + 0.15 GB",
     rule: ({ rows, cacheMiB }) => {
       const model = rows[0]?.model;
-      return fileMiB(rows) + cacheMiB + (0.02 * (model?.parameters ?? 0)) / 1e9 / (MiB / 1e9) + 0.15 * GB;
+      return (
+        fileMiB(rows) + cacheMiB + (0.02 * (model?.parameters ?? 0)) / 1e9 / (MiB / 1e9) + 0.15 * gigabyte
+      );
     },
   },
   { name: "GPUStack: weights × 1.2 + 2 GiB", rule: ({ rows }) => fileMiB(rows) * 1.2 + 2048 },

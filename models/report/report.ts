@@ -20,7 +20,9 @@ interface Summary {
   readonly judged: number;
   /** Predicted less measured of llama.cpp, MiB a device. */
   readonly llamaCppErrors: readonly number[];
-  /** Largest deviation of the cache, MiB; the points give it to 0.1 MiB, those of the fine search to 1 MiB. */
+  /**
+   * Largest deviation of the cache, MiB; the points give it to 0.1 MiB, those of the fine search to 1 MiB.
+   */
   readonly cacheErrorMiB: number;
   /** Cache that vLLM has left on plain models, predicted over logged, less 1. */
   readonly vllmErrors: readonly number[];

@@ -117,7 +117,9 @@ const kindNames: Readonly<Record<string, Kind>> = {
   mlp: "none",
 };
 
-/** What each layer keeps: config.json lists it, gives a pattern, or says only that every n-th layer is full. */
+/**
+ * What each layer keeps: config.json lists it, gives a pattern, or says only that every n-th layer is full.
+ */
 function kindsOf(config: Config, count: number): readonly Kind[] {
   const each = (kind: (layer: number) => Kind) => Array.from({ length: count }, (_, layer) => kind(layer));
   const listed = config.texts("layer_types") ?? config.texts("layers_block_type");
@@ -175,7 +177,9 @@ function cacheOf(config: Config, kind: "full" | "window", heads: number, width: 
   return { keyWidth: keyHeads * length, valueWidth: values, heads: keyHeads, window };
 }
 
-/** State of a layer for one sequence: delta net in the model's 16 bit with a convolution, Mamba 2 likewise. */
+/**
+ * State of a layer for one sequence: delta net in the model's 16 bit with a convolution, Mamba 2 likewise.
+ */
 function stateBytes(config: Config): number {
   const kernel = config.optional("linear_conv_kernel_dim", "conv_kernel", "mamba_d_conv") ?? 4;
   const valueHeads = config.optional("linear_num_value_heads", "mamba_num_heads", "mamba_n_heads") ?? 0;

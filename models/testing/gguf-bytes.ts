@@ -1,8 +1,8 @@
 import type { GgufHeader, GgufValue } from "#models/gguf/header.ts";
 
 /**
- * The bytes of a header, as a file begins with them, with a tokenizer of as many tokens as the model has: headers of real
- * models are megabytes long for that. No weights follow.
+ * The bytes of a header, as a file begins with them, with a tokenizer of as many tokens as the model has:
+ * headers of real models are megabytes long for that. No weights follow.
  */
 export function ggufBytes({ version, metadata, tensors }: GgufHeader, tokens = 0): Buffer {
   const pairs = [...metadata].map(([key, value]) => Buffer.concat([text(key), typed(value)]));

@@ -26,9 +26,10 @@ export interface Olds {
 }
 
 /**
- * What `up` would change, told from state alone. Both the old inputs and what was last applied count: after a refresh the
- * inputs are reality, and an item that vanished from both program and host is still to be released. Reality alone replaces
- * nothing: what is gone or changed by hand is repaired in its place, and the removal of an "old" one would take that away.
+ * What `up` would change, told from state alone. Both the old inputs and what was last applied count: after a
+ * refresh the inputs are reality, and an item that vanished from both program and host is still to be
+ * released. Reality alone replaces nothing: what is gone or changed by hand is repaired in its place, and the
+ * removal of an "old" one would take that away.
  */
 export function differ(
   definition: AnyDefinition,

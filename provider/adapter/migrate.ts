@@ -1,9 +1,9 @@
 import type { AnyDefinition, Config } from "#provider/contract/resource.ts";
 
 /**
- * Inputs as an older release or an observation left them, in today's shape. Never refuses those: a key missing there whose
- * value is today's default is no difference, and what cannot be parsed (observed values, say) is compared as it is. What a
- * newer release wrote it throws at: nobody here knows what it means.
+ * Inputs as an older release or an observation left them, in today's shape. Never refuses those: a key
+ * missing there whose value is today's default is no difference, and what cannot be parsed (observed values,
+ * say) is compared as it is. What a newer release wrote it throws at: nobody here knows what it means.
  */
 export function migrateInputs(definition: AnyDefinition, old: Config, version: number): Config {
   if (version > definition.version) {

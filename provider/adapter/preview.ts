@@ -32,8 +32,8 @@ function maskChanges(
 }
 
 /**
- * What on the host stands in the way, as lines. What this stack itself made there may be moved or removed by the very run that
- * is previewed, yet the engine removes last.
+ * What on the host stands in the way, as lines. What this stack itself made there may be moved or removed by
+ * the very run that is previewed, yet the engine removes last.
  */
 async function obstacles({ definition, claimant, want }: Target, host: Host): Promise<string[]> {
   const found = (await definition.obstacles?.(host, want)) ?? [];
@@ -50,7 +50,10 @@ async function obstacles({ definition, claimant, want }: Target, host: Host): Pr
   });
 }
 
-/** What `up` would do to a resource: told to the operator, and written as a plan where one is asked for. Changes nothing. */
+/**
+ * What `up` would do to a resource: told to the operator, and written as a plan where one is asked for.
+ * Changes nothing.
+ */
 export async function preview(
   runtime: Runtime,
   it: ResourceName,
@@ -97,7 +100,8 @@ export async function preview(
   };
   const planned = await look().catch((error: unknown) => {
     const why = resourceErrorText(host, reach.host, it, error, mask);
-    // A host that will not be asked is told like one that is silent: it must not keep the others from their `up`.
+    // A host that will not be asked is told like one that is silent: it must not keep the others from their
+    // `up`.
     if (!(error instanceof HostError)) throw new Error(why, { cause: error });
     return why;
   });

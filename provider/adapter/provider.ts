@@ -64,8 +64,8 @@ function diffResponse(changes: readonly DetailedChange[]) {
 }
 
 /**
- * What works on resources, loaded when the engine means to: it also starts providers just to have their configuration
- * checked, and these 100 ms are most of what a start takes.
+ * What works on resources, loaded when the engine means to: it also starts providers just to have their
+ * configuration checked, and these 100 ms are most of what a start takes.
  */
 async function loadWork() {
   const [verbs, { read }, { createRuntime }] = await Promise.all([
@@ -77,8 +77,8 @@ async function loadWork() {
 }
 
 /**
- * The provider as Pulumi's engine sees it: turns requests into calls of the verbs and their answers into responses. Knows no
- * resource by name.
+ * The provider as Pulumi's engine sees it: turns requests into calls of the verbs and their answers into
+ * responses. Knows no resource by name.
  *
  * @param stackConfig the stack's configuration as the engine put it into PULUMI_CONFIG
  */
@@ -108,7 +108,8 @@ export function createProvider(stackConfig: Readonly<Record<string, unknown>> | 
     work ??= loadWork();
     return work;
   };
-  // Lazily, so that a faulty inventory is reported by the resource that needs it and not as a provider that would not start.
+  // Lazily, so that a faulty inventory is reported by the resource that needs it and not as a provider that
+  // would not start.
   const ready = async () => {
     const { verbs, read, createRuntime } = await loaded();
     runtime ??= createRuntime(stackConfig ?? configured, log, cancelled.signal);

@@ -21,7 +21,10 @@ const readSeconds = 15;
 
 const isEmpty = (value: unknown) => !value || Object.keys(value).length === 0;
 
-/** Reads what is really there: for an import, where nothing but the id is known, or of a resource in the state. */
+/**
+ * Reads what is really there: for an import, where nothing but the id is known, or of a resource in the
+ * state.
+ */
 export async function read(runtime: Runtime, urn: string, state: State): Promise<State | undefined> {
   const it = readUrn(urn);
   const isImport = isEmpty(state.inputs) && isEmpty(state.properties);
@@ -31,7 +34,10 @@ export async function read(runtime: Runtime, urn: string, state: State): Promise
 const reachToRead = ({ definition, urn }: ResourceName, runtime: Runtime, host: string): Promise<Reach> =>
   runtime.reach(host, { on: definition.on, withinSeconds: readSeconds, urn });
 
-/** Observes for {@link read}; a place that is not there holds nothing. A host that cannot be asked keeps the state as it is. */
+/**
+ * Observes for {@link read}; a place that is not there holds nothing. A host that cannot be asked keeps the
+ * state as it is.
+ */
 async function observeToRead(
   it: ResourceName,
   host: string,
@@ -66,8 +72,8 @@ async function readImport(runtime: Runtime, it: ResourceName, state: State): Pro
 }
 
 /**
- * Both inputs and properties show reality, `applied` stays. A resource of which nothing is left on the host stays in the state
- * as empty, since dropping it would take the drift along with it.
+ * Both inputs and properties show reality, `applied` stays. A resource of which nothing is left on the host
+ * stays in the state as empty, since dropping it would take the drift along with it.
  */
 async function readKnown(runtime: Runtime, it: ResourceName, state: State): Promise<State> {
   const { definition, urn } = it;

@@ -7,7 +7,10 @@ import { openPool } from "#transport/pool.ts";
 /** How much a line matters to the operator; `progress` is shown in the status line of its resource only. */
 export type Severity = "progress" | "info" | "warning";
 
-/** Resolves once the engine has the line; never rejects, since a lost line is no reason to fail the work it speaks of. */
+/**
+ * Resolves once the engine has the line; never rejects, since a lost line is no reason to fail the work it
+ * speaks of.
+ */
 export type Log = (urn: string, severity: Severity, message: string) => Promise<void>;
 
 /** What the verbs share in one provider process: the inventory, the connections, the voice and the brake. */
@@ -31,8 +34,9 @@ export interface Runtime {
 }
 
 /**
- * The inventory out of the stack's configuration, as the engine hands it to us: `{"hosts": "<JSON text>"}`, with or without
- * the namespace before the key. It is today's configuration also during refresh and destroy, unlike Configure's arguments.
+ * The inventory out of the stack's configuration, as the engine hands it to us: `{"hosts": "<JSON text>"}`,
+ * with or without the namespace before the key. It is today's configuration also during refresh and destroy,
+ * unlike Configure's arguments.
  */
 export function readConfiguration(config: Readonly<Record<string, unknown>>): {
   inventory: Inventory;
@@ -49,7 +53,10 @@ export function readConfiguration(config: Readonly<Record<string, unknown>>): {
   };
 }
 
-/** A host that did not answer is not asked again for this long; without it a chain of resources waits for each anew. */
+/**
+ * A host that did not answer is not asked again for this long; without it a chain of resources waits for each
+ * anew.
+ */
 const unreachableMilliseconds = 30_000;
 
 export function createRuntime(

@@ -20,7 +20,9 @@ export interface Unwrapped {
   readonly secretPaths: readonly Path[];
 }
 
-/** Takes secret marks off, as they come over gRPC (`value`) or in `stack export --show-secrets` (`plaintext`). */
+/**
+ * Takes secret marks off, as they come over gRPC (`value`) or in `stack export --show-secrets` (`plaintext`).
+ */
 export function unwrap(wrapped: unknown): Unwrapped {
   const secretPaths: Path[] = [];
   const plain = (value: unknown, path: Path): unknown => {

@@ -34,7 +34,10 @@ export function readUrn(urn: string): ResourceName {
   return { urn, definition, name };
 }
 
-/** Findings as the state keeps them, since what a refresh saw must stay in sight until an `up` has repaired it: path → text. */
+/**
+ * Findings as the state keeps them, since what a refresh saw must stay in sight until an `up` has repaired
+ * it: path → text.
+ */
 export type StateFindings = Readonly<Record<string, string>>;
 
 /** Inputs or state as they came, with secrets unwrapped and the parts of ours told apart. */
@@ -46,7 +49,9 @@ export interface Opened {
   readonly applied: Config | undefined;
   /** What the last read found wrong on the host, by path; empty after an `up`. */
   readonly findings: StateFindings;
-  /** URN under which the host's record has its items; another than today's after `pulumi stack rename`, say. */
+  /**
+   * URN under which the host's record has its items; another than today's after `pulumi stack rename`, say.
+   */
   readonly claimedAs: string | undefined;
 }
 
@@ -120,7 +125,10 @@ function put(into: unknown, path: Path, value: unknown): unknown {
   return { ...record, [head]: put(record[head], rest, value) };
 }
 
-/** Wants with the items of `last` beside them: after a failure nobody knows which were reached, and each must be found again. */
+/**
+ * Wants with the items of `last` beside them: after a failure nobody knows which were reached, and each must
+ * be found again.
+ */
 export function addLastItems(definition: AnyDefinition, want: Config, last: Config | undefined): Config {
   const wanted = new Set(definition.items(want).map((item) => item.name));
   return (last ? definition.items(last) : [])

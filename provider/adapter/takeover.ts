@@ -19,8 +19,8 @@ export interface Takeover {
 }
 
 /**
- * Item by item what is taken over from whoever set the machine up and what changes about it, since Pulumi itself shows only
- * the inputs of what it creates. Bounded in length, secrets masked.
+ * Item by item what is taken over from whoever set the machine up and what changes about it, since Pulumi
+ * itself shows only the inputs of what it creates. Bounded in length, secrets masked.
  */
 export function takeoverText({ host, adopted, changes, secretPaths, mask }: Takeover): string {
   const items = adopted.map(({ name, path }) => {

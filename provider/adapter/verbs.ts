@@ -70,7 +70,10 @@ function witnessFailures(runtime: Runtime, witness: unknown): CheckFailure[] {
   return problems.map(({ path, text }) => ({ property: pathText(path), reason: text }));
 }
 
-/** Parses inputs strictly and fills in defaults. A key whose value is not known yet during preview is taken as it is. */
+/**
+ * Parses inputs strictly and fills in defaults. A key whose value is not known yet during preview is taken as
+ * it is.
+ */
 export function check(
   runtime: Runtime,
   urn: string,
@@ -131,8 +134,8 @@ function unreachedError(it: ResourceName, error: Error): Error {
 }
 
 /**
- * Brings a resource about. If that fails, before or after its host was touched, the error also says what the resource's
- * witness sees.
+ * Brings a resource about. If that fails, before or after its host was touched, the error also says what the
+ * resource's witness sees.
  */
 async function bringAbout(
   runtime: Runtime,
@@ -208,7 +211,10 @@ export async function update(
   return { id: old.id, inputs: news, properties: news };
 }
 
-/** Takes the resource off its host. A host that is gone is forgotten, one that nobody knows is an error with two ways out. */
+/**
+ * Takes the resource off its host. A host that is gone is forgotten, one that nobody knows is an error with
+ * two ways out.
+ */
 export async function remove(
   runtime: Runtime,
   urn: string,

@@ -14,8 +14,8 @@ export const fromStruct = (struct: Struct | undefined): Config =>
   (struct ? struct.toJavaScript() : {}) as Config;
 
 /**
- * A failure after the host was touched, or a read that could not look: recorded in state with these properties as
- * unhealthy, so that the next `up` finishes it and `destroy` removes it.
+ * A failure after the host was touched, or a read that could not look: recorded in state with these
+ * properties as unhealthy, so that the next `up` finishes it and `destroy` removes it.
  */
 export class InitFailed extends Error {
   override name = "InitFailed";

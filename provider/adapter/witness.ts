@@ -37,8 +37,9 @@ const firstLine = (error: unknown): string => {
 };
 
 /**
- * What the witness of a resource sees, to follow the error with which bringing it about failed: lines that begin with a line
- * break, or one why it was not asked. Empty without a witness, and after Ctrl-C: then nothing failed and nobody wants to wait.
+ * What the witness of a resource sees, to follow the error with which bringing it about failed: lines that
+ * begin with a line break, or one why it was not asked. Empty without a witness, and after Ctrl-C: then
+ * nothing failed and nobody wants to wait.
  */
 export async function askWitness(
   runtime: Runtime,

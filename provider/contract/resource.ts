@@ -14,45 +14,55 @@ export type Path = readonly (string | number)[];
 export interface Item {
   /** Unique on the machine, kind first: `file /etc/x`, `package curl`, `unit big.service`. */
   readonly name: string;
-  /** Where it stands in the configuration; what stands there before the first claim is put back at the end. */
+  /**
+   * Where it stands in the configuration; what stands there before the first claim is put back at the end.
+   */
   readonly path: Path;
   /** Another stack may claim it as well (an unpinned package). @default false */
   readonly shared?: boolean;
 }
 
 /**
- * Something on the host that is wrong and that no input says: rules loaded at boot that differ from the file, a package that is
- * half configured. While there is one, the resource is not in sync, and `apply` is to repair it.
+ * Something on the host that is wrong and that no input says: rules loaded at boot that differ from the file,
+ * a package that is half configured. While there is one, the resource is not in sync, and `apply` is to
+ * repair it.
  */
 export interface Finding {
   /**
-   * What it is about: the input nearest to it, or a word of its own such as `["reload"]`. One finding a path: `apply` knows by it
-   * what to repair ({@link findingAt}). Not in an item that is no longer wanted, which is undone anyway.
+   * What it is about: the input nearest to it, or a word of its own such as `["reload"]`. One finding a path:
+   * `apply` knows by it what to repair ({@link findingAt}). Not in an item that is no longer wanted, which is
+   * undone anyway.
    */
   readonly path: Path;
   /** One sentence in the operator's words. Holds no value of an input, since that may be a secret. */
   readonly text: string;
 }
 
-/** Shown to operators, never compared: installed versions, since when a unit runs. A `type`, as an interface is no record. */
+/**
+ * Shown to operators, never compared: installed versions, since when a unit runs. A `type`, as an interface
+ * is no record.
+ */
 export type Status = { readonly [key: string]: Json };
 
 /** What was read from a host. `T` is the status of its definition. */
 export interface Observation<W, T extends Status = Status> {
   /**
-   * Shaped as the inputs and compared with them; an absent item is simply not in it. What the host does not tell, or what a
-   * finding is about, stands here as it is wanted.
+   * Shaped as the inputs and compared with them; an absent item is simply not in it. What the host does not
+   * tell, or what a finding is about, stands here as it is wanted.
    */
   readonly config: Partial<W>;
   /** @default none */
   readonly findings?: readonly Finding[];
   readonly status?: T;
   /**
-   * JSON that the owners record is to keep of an item, by the item's name, where its value in `config` would not bring it back;
-   * null: nothing worth bringing back stood there. @default the value at the item's path
+   * JSON that the owners record is to keep of an item, by the item's name, where its value in `config` would
+   * not bring it back; null: nothing worth bringing back stood there. @default the value at the item's path
    */
   readonly originals?: Readonly<Record<string, unknown>>;
-  /** Still coming up (a unit `activating`): observed again for up to 30 s before it is compared. @default false */
+  /**
+   * Still coming up (a unit `activating`): observed again for up to 30 s before it is compared. @default
+   * false
+   */
   readonly settling?: boolean;
 }
 
@@ -82,15 +92,15 @@ export interface Context<W> {
   /** What this resource last applied; absent on create. */
   readonly last?: W | undefined;
   /**
-   * What stood on the machine before gpu-hosts first touched the item: the value at the item's path, as observed then;
-   * `undefined` if nothing was there. To undo an item is to bring this back.
+   * What stood on the machine before gpu-hosts first touched the item: the value at the item's path, as
+   * observed then; `undefined` if nothing was there. To undo an item is to bring this back.
    */
   before(item: string): Json | undefined;
 }
 
 /**
- * What the author of a resource writes. `observe` is the only one that talks to a host and it must not change it;
- * `apply` and `remove` are pure and *describe* steps; everything else is the engine's.
+ * What the author of a resource writes. `observe` is the only one that talks to a host and it must not change
+ * it; `apply` and `remove` are pure and *describe* steps; everything else is the engine's.
  */
 export interface ResourceDefinition<
   S extends z.ZodObject = z.ZodObject,
@@ -118,22 +128,29 @@ export interface ResourceDefinition<
   /** What this configuration claims. Also maps an observation's config, so it must bear partial ones. */
   items(config: Partial<W>): readonly Item[];
   /**
-   * Reads every item of `want` and of `last` (those no longer wanted are undone). `undefined`: not one item is there.
-   * Rejects only if it could not look.
+   * Reads every item of `want` and of `last` (those no longer wanted are undone). `undefined`: not one item
+   * is there. Rejects only if it could not look.
    */
   observe(host: Host, want: W, last: W | undefined): Promise<Observation<W, T> | undefined>;
   /**
-   * Whether an item that is no longer wanted and stood there before us is as it is to be. Default: the same value as then.
-   * A package that has been upgraded since is another value, yet nothing to put back.
+   * Whether an item that is no longer wanted and stood there before us is as it is to be. Default: the same
+   * value as then. A package that has been upgraded since is another value, yet nothing to put back.
    */
   restored?(before: Json, have: unknown): boolean;
-  /** Asked in preview, where there is something to do; reads only. What it finds is a warning: it may be gone by the time of `up`. */
+  /**
+   * Asked in preview, where there is something to do; reads only. What it finds is a warning: it may be gone
+   * by the time of `up`.
+   */
   obstacles?(host: Host, want: W): Promise<readonly Obstacle[]>;
   /**
-   * From `have` to `want`, findings repaired. Nothing to do yields nothing. Items in `have` and not in `want` are to be undone.
+   * From `have` to `want`, findings repaired. Nothing to do yields nothing. Items in `have` and not in `want`
+   * are to be undone.
    */
   apply(want: W, have: Observation<W, T> | undefined, context: Context<W>): Iterable<Step>;
-  /** Takes away what `have` holds and puts back what was before. `have` is already limited to items nobody else owns. */
+  /**
+   * Takes away what `have` holds and puts back what was before. `have` is already limited to items nobody
+   * else owns.
+   */
   remove(have: Observation<W, T>, context: Context<W>): Iterable<Step>;
   /** What `npm run verify` asks on the host of one that was applied. @default nothing */
   probes?(applied: W): readonly Probe[];

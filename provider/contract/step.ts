@@ -25,7 +25,10 @@ export interface RunStep {
   readonly timeoutSeconds?: number;
   /** Steps of one machine that name the same turn go one at a time, such as `apt`. */
   readonly turn?: string;
-  /** Nothing else may run on the machine meanwhile, as where this restarts the system that other steps are in; then `turn` says nothing. */
+  /**
+   * Nothing else may run on the machine meanwhile, as where this restarts the system that other steps are in;
+   * then `turn` says nothing.
+   */
   readonly alone?: true;
   /** Run after a failure; its output is added to the error (a journal, say). */
   readonly explain?: Command;
@@ -47,12 +50,15 @@ export interface DeleteStep {
 }
 
 /**
- * Polls until what is waited for is there. Progress that changes starts the deadline again; what will not come by waiting
- * fails at once.
+ * Polls until what is waited for is there. Progress that changes starts the deadline again; what will not
+ * come by waiting fails at once.
  */
 export type WaitStep = WaitOptions & (WaitByCommand | WaitByQuestion);
 
-/** The command judges: exit 0 is there, 75 (EX_TEMPFAIL) not yet, with progress in the last line of stdout; any other code fails. */
+/**
+ * The command judges: exit 0 is there, 75 (EX_TEMPFAIL) not yet, with progress in the last line of stdout;
+ * any other code fails.
+ */
 interface WaitByCommand {
   readonly command: Command;
 }
@@ -75,8 +81,9 @@ interface WaitOptions {
 }
 
 /**
- * A script that outlives the connection: on Linux it runs under a transient unit, named after `name` and a hash of `key`
- * and script. The same hash attaches to one already running; another hash stops the old one first. Ctrl-C detaches.
+ * A script that outlives the connection: on Linux it runs under a transient unit, named after `name` and a
+ * hash of `key` and script. The same hash attaches to one already running; another hash stops the old one
+ * first. Ctrl-C detaches.
  */
 export interface LongStep {
   readonly kind: "long";
@@ -88,7 +95,9 @@ export interface LongStep {
   readonly key: unknown;
   /** Runs in an empty folder of its own, which takes its temporary files. */
   readonly script: Command;
-  /** Handed to the script in a 0600 file as its stdin, which is gone as soon as it was opened; never shown. */
+  /**
+   * Handed to the script in a 0600 file as its stdin, which is gone as soon as it was opened; never shown.
+   */
   readonly stdin?: string;
   readonly timeoutSeconds: number;
 }
@@ -99,7 +108,10 @@ interface RebootStep {
   readonly why: string;
 }
 
-/** Proves that a *new* SSH connection gets through, before what follows (disarming a firewall's revert timer, say). */
+/**
+ * Proves that a *new* SSH connection gets through, before what follows (disarming a firewall's revert timer,
+ * say).
+ */
 interface ReconnectStep {
   readonly kind: "reconnect";
   readonly why: string;

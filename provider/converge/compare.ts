@@ -17,7 +17,10 @@ function differences(want: unknown, have: unknown, path: Path): Change[] {
   return want === have ? [] : [{ path, kind: "update", want, have }];
 }
 
-/** Every difference between the wants of a resource and what was seen on the host, findings too; none means in sync. */
+/**
+ * Every difference between the wants of a resource and what was seen on the host, findings too; none means in
+ * sync.
+ */
 export function compare(
   want: Config | undefined,
   have: Pick<Observation<Config>, "config" | "findings"> | undefined,
@@ -47,8 +50,8 @@ function without(value: unknown, path: Path): unknown {
 }
 
 /**
- * A configuration less some of its items; `undefined` once no item is left, so that a resource whose last item is gone
- * compares as absent.
+ * A configuration less some of its items; `undefined` once no item is left, so that a resource whose last
+ * item is gone compares as absent.
  */
 export function withoutItems(
   definition: AnyDefinition,

@@ -14,8 +14,8 @@ interface DemoHost {
 }
 
 /**
- * Pulumi.yaml of the demo: that of the checkout, seen from a folder inside it, with a state file of its own. Pulumi writes
- * stack files beside it, so nothing of the demo gets among the operator's.
+ * Pulumi.yaml of the demo: that of the checkout, seen from a folder inside it, with a state file of its own.
+ * Pulumi writes stack files beside it, so nothing of the demo gets among the operator's.
  */
 export function demoProject(projectFile: string, folder: string): string {
   const project = parse(projectFile) as {
@@ -30,8 +30,8 @@ export function demoProject(projectFile: string, folder: string): string {
 }
 
 /**
- * The demo's stack file: a model split between two hosts. Of its seven layers four go to the worker, so that both compute.
- * The API key is added by `pulumi config set --secret`.
+ * The demo's stack file: a model split between two hosts. Of its seven layers four go to the worker, so that
+ * both compute. The API key is added by `pulumi config set --secret`.
  */
 export function demoConfiguration(
   hosts: readonly [leader: DemoHost, worker: DemoHost],

@@ -18,8 +18,8 @@ const known = {
 } as const;
 
 /**
- * Has somebody say that the key which a machine showed is its own: on a terminal by an answer, elsewhere by `--yes` and the
- * fingerprint. Rejects where nobody does.
+ * Has somebody say that the key which a machine showed is its own: on a terminal by an answer, elsewhere by
+ * `--yes` and the fingerprint. Rejects where nobody does.
  */
 export async function confirmKey(place: string, sight: FirstSight, given: Given): Promise<void> {
   const { type, fingerprint } = sight.key;

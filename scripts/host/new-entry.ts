@@ -80,7 +80,9 @@ function privateAddresses(addresses: Survey["addresses"], used: readonly string[
   );
 }
 
-/** A name for the inventory made from the machine's own; undefined if it has none that tells it from others. */
+/**
+ * A name for the inventory made from the machine's own; undefined if it has none that tells it from others.
+ */
 export function nameFrom(hostname: string): string | undefined {
   const [label = ""] = hostname.toLowerCase().split(".");
   const name = label.replaceAll(/[^a-z0-9-]+/g, "-").replaceAll(/^-+|-+$/g, "");

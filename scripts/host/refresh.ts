@@ -9,7 +9,9 @@ import { voice } from "#scripts/terminal/output.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
 import { changesText } from "./survey-text.ts";
 
-/** `host refresh`: reads again what the machines have, one or all, and writes what changed into their entries. */
+/**
+ * `host refresh`: reads again what the machines have, one or all, and writes what changed into their entries.
+ */
 export async function refreshHosts({
   words: [stack = "", only],
 }: Arguments<(typeof commands)["host refresh"]>): Promise<number> {

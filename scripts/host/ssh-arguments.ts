@@ -46,8 +46,8 @@ export function sshArguments(entry: HostEntry, logins: readonly Login[], folder:
 }
 
 /**
- * What leads ssh through the machines before. Where none of them is of the inventory it goes by its own configuration, as we
- * do; else by one of ours, with what the inventory says of each.
+ * What leads ssh through the machines before. Where none of them is of the inventory it goes by its own
+ * configuration, as we do; else by one of ours, with what the inventory says of each.
  */
 function wayThrough(before: readonly Login[], entry: HostEntry, folder: string): Call {
   const jumps = jumpsOf(entry);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** Without a byte for this long, a server is given up. */
-const SILENCE_MS = 60_000;
+const silenceMs = 60_000;
 
 async function request(url: string, signal: AbortSignal): Promise<Response> {
   try {
@@ -13,9 +13,12 @@ async function request(url: string, signal: AbortSignal): Promise<Response> {
   }
 }
 
-/** Whether there is a file at an address. Asked with GET, as some mirrors answer nothing else. Rejects if that cannot be told. */
+/**
+ * Whether there is a file at an address. Asked with GET, as some mirrors answer nothing else. Rejects if that
+ * cannot be told.
+ */
 export async function exists(url: string): Promise<boolean> {
-  const response = await request(url, AbortSignal.timeout(SILENCE_MS));
+  const response = await request(url, AbortSignal.timeout(silenceMs));
   await response.body?.cancel();
   if (response.ok) return true;
   if (response.status === 404) return false;
@@ -34,7 +37,7 @@ export async function hashOf(
   progress: (so: Progress) => void,
 ): Promise<{ readonly sha256: string; readonly bytes: number }> {
   const silence = new AbortController();
-  const watch = () => setTimeout(() => silence.abort(), SILENCE_MS);
+  const watch = () => setTimeout(() => silence.abort(), silenceMs);
   let timer = watch();
   try {
     const response = await request(url, silence.signal);
@@ -53,7 +56,7 @@ export async function hashOf(
       }
     } catch (error) {
       const why = silence.signal.aborted
-        ? `nothing came for ${SILENCE_MS / 1000} s`
+        ? `nothing came for ${silenceMs / 1000} s`
         : "the connection was cut";
       const far = total === undefined ? `${bytes} bytes` : `${bytes} of ${total} bytes`;
       throw new Error(`${url}: ${why} after ${far}; try again`, { cause: error });

@@ -21,7 +21,10 @@ const read = (file: string): unknown => JSON.parse(readFileSync(file, "utf8"));
 const projectFile = ({ folder }: Pick<Project, "folder">) =>
   parse(readFileSync(join(folder, "Pulumi.yaml"), "utf8")) as { name: string; backend?: { url?: string } };
 
-/** Address of the backend, found as the CLI does (workspace.GetCurrentCloudURL); undefined if nobody has logged in. */
+/**
+ * Address of the backend, found as the CLI does (workspace.GetCurrentCloudURL); undefined if nobody has
+ * logged in.
+ */
 export function backendUrl(project: Project, env: NodeJS.ProcessEnv = process.env): string | undefined {
   const all = { ...env, ...project.env };
   const chosen = all.PULUMI_BACKEND_URL || projectFile(project).backend?.url;
@@ -54,8 +57,8 @@ function isKnownLayout(folder: string): boolean {
 }
 
 /**
- * Locks of a stack in a file backend; other backends keep theirs elsewhere and none is found. `undefined`: the backend's folder
- * is laid out as no release of Pulumi known here does it.
+ * Locks of a stack in a file backend; other backends keep theirs elsewhere and none is found. `undefined`:
+ * the backend's folder is laid out as no release of Pulumi known here does it.
  */
 export function stateLocks(
   url: string,
@@ -72,7 +75,10 @@ export function stateLocks(
     .map((file) => lock.parse(read(join(locks, file))));
 }
 
-/** Whether the stored state has unfinished operations; undefined where that cannot be read from a file (then ask the CLI). */
+/**
+ * Whether the stored state has unfinished operations; undefined where that cannot be read from a file (then
+ * ask the CLI).
+ */
 export function hasPending(
   url: string,
   project: Pick<Project, "folder">,

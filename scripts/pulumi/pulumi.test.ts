@@ -21,8 +21,8 @@ function pretend(text: string): void {
 }
 
 /**
- * A process in a group of its own that runs `up` without a terminal. On a machine with much to do a second may pass between
- * two signals that are sent at once, so what counts as an echo there is given.
+ * A process in a group of its own that runs `up` without a terminal. On a machine with much to do a second
+ * may pass between two signals that are sent at once, so what counts as an echo there is given.
  */
 function start(echo = 60_000) {
   const module = join(import.meta.dirname, "pulumi.ts");

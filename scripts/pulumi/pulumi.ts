@@ -20,8 +20,8 @@ export interface Project {
 }
 
 /**
- * Where a stack lives: in the folder named by GPU_HOSTS_PROJECT, for those who keep their stacks in a repository of their
- * own; the demo's in the demo's folder; every other one in the root of the checkout.
+ * Where a stack lives: in the folder named by GPU_HOSTS_PROJECT, for those who keep their stacks in a
+ * repository of their own; the demo's in the demo's folder; every other one in the root of the checkout.
  */
 export function projectOf(stack: string | undefined): Project {
   const chosen = process.env.GPU_HOSTS_PROJECT;
@@ -34,8 +34,10 @@ export function projectOf(stack: string | undefined): Project {
 /**
  * The environment for the CLI. What the operator has set wins.
  * - PATH: `node` of this project for the program and the provider, whatever Node the machine has.
- * - PULUMI_PARALLEL: reads of one host meet in one round trip only if the engine asks for them at the same time.
- * - PULUMI_NODEJS_TYPESCRIPT: what Pulumi.yaml says, for a language host that does not read it there (toolchain/language-host.ts).
+ * - PULUMI_PARALLEL: reads of one host meet in one round trip only if the engine asks for them at the same
+ *   time.
+ * - PULUMI_NODEJS_TYPESCRIPT: what Pulumi.yaml says, for a language host that does not read it there
+ *   (toolchain/language-host.ts).
  * - NODE_COMPILE_CACHE: saves a third of the start of program and provider.
  */
 export function pulumiEnvironment(project: Project, env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
@@ -61,7 +63,10 @@ const noBackend = `No backend is chosen: where the state of your stacks lies. Fo
 For several, a bucket (PULUMI_BACKEND_URL=s3://…, azblob://…, gs://…) or Pulumi Cloud (npx pulumi login).
 README.md tells more under "State, passphrase, runner".`;
 
-/** The CLI ended with another exit code than 0; the message is what it said, or how to choose a backend where none is. */
+/**
+ * The CLI ended with another exit code than 0; the message is what it said, or how to choose a backend where
+ * none is.
+ */
 export class PulumiError extends Error {
   override name = "PulumiError";
   readonly exitCode: number;
@@ -121,9 +126,9 @@ export function tryPulumi(
 const echoMilliseconds = 1_000;
 
 /**
- * Runs the CLI in the operator's terminal and resolves with its exit code (128 and the signal's number if one ended it).
- * Ctrl-C reaches the CLI exactly once: on a terminal the kernel brings it there, elsewhere we do, and the CLI then has a
- * process group of its own. Either way this process waits for its end.
+ * Runs the CLI in the operator's terminal and resolves with its exit code (128 and the signal's number if one
+ * ended it). Ctrl-C reaches the CLI exactly once: on a terminal the kernel brings it there, elsewhere we do,
+ * and the CLI then has a process group of its own. Either way this process waits for its end.
  *
  * @param echo milliseconds within which a second signal is npm's copy of the first
  */

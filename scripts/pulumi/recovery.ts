@@ -15,8 +15,9 @@ const exportedState = z.looseObject({
 });
 
 /**
- * Makes a stack ready for `up` after a run that was killed: takes away the lock of a dead process and forgets operations of
- * our resources that were never finished. Each `up` observes the hosts and finishes the work, so nothing is lost by it.
+ * Makes a stack ready for `up` after a run that was killed: takes away the lock of a dead process and forgets
+ * operations of our resources that were never finished. Each `up` observes the hosts and finishes the work,
+ * so nothing is lost by it.
  * @param say told of what was done
  */
 export async function recover(project: Project, stack: string, say: (line: string) => void): Promise<void> {
@@ -41,8 +42,8 @@ export async function recover(project: Project, stack: string, say: (line: strin
   const { pending, cleared } = withoutPending(JSON.parse(exported));
   if (cleared !== undefined) {
     say(`an earlier run was killed at: ${pending.join(", ")}; this run finishes it`);
-    // Not `refresh --clear-pending-creates`: that asks every host. The state was exported without --show-secrets, so its
-    // secrets go back as they came, encrypted.
+    // Not `refresh --clear-pending-creates`: that asks every host. The state was exported without
+    // --show-secrets, so its secrets go back as they came, encrypted.
     await pulumi(project, ["stack", "import", "--stack", stack], JSON.stringify(cleared));
   }
 }
@@ -65,14 +66,15 @@ export function isDead({ pid, hostname: where }: Pick<StateLock, "pid" | "hostna
   const stat = `/proc/${pid}/stat`;
   if (!existsSync(stat)) return false;
   const [, comm = "", state] = /^\d+ \((.*)\) (.)/s.exec(readFileSync(stat, "utf8")) ?? [];
-  // After a reboot another program may have the number. One that was killed stays as a zombie (Z) until its parent has taken
-  // note, which the first process of many a container never does.
+  // After a reboot another program may have the number. One that was killed stays as a zombie (Z) until its
+  // parent has taken note, which the first process of many a container never does.
   return state === "Z" || !comm.startsWith("pulumi");
 }
 
 /**
- * Unfinished operations, and the state without them. Not cleared where one is of another provider: its create may have made
- * something that nobody would know of, and an import forgets all of them at once. Pulumi itself says what to do then.
+ * Unfinished operations, and the state without them. Not cleared where one is of another provider: its create
+ * may have made something that nobody would know of, and an import forgets all of them at once. Pulumi itself
+ * says what to do then.
  */
 export function withoutPending(exported: unknown): {
   readonly pending: readonly string[];

@@ -16,7 +16,9 @@ function ask(stack: string, ...args: string[]): Promise<string> {
 /** Asks the CLI for the configuration of a stack. */
 export const printConfiguration = (stack: string): Promise<string> => ask(stack, "config", "--json");
 
-/** Asks the CLI for state and configuration of a stack, both at once; every call takes it up to half a second. */
+/**
+ * Asks the CLI for state and configuration of a stack, both at once; every call takes it up to half a second.
+ */
 export const printStack = (stack: string): PrintedStack => ({
   exported: ask(stack, "stack", "export"),
   config: printConfiguration(stack),

@@ -15,20 +15,20 @@ export interface NewEntry {
   readonly lines: readonly string[];
 }
 
-const HOSTS = "gpuhost:hosts";
+const testHosts = "gpuhost:hosts";
 
 /** The hosts by name, unchecked. Throws where the file cannot be read. */
 export function hostsIn(text: string): Readonly<Record<string, Fields>> {
-  const { config } = (parseYaml(text).toJS() ?? {}) as { config?: { [HOSTS]?: Record<string, Fields> } };
-  const hosts = config?.[HOSTS] ?? {};
+  const { config } = (parseYaml(text).toJS() ?? {}) as { config?: { [testHosts]?: Record<string, Fields> } };
+  const hosts = config?.[testHosts] ?? {};
   if ("secure" in hosts)
-    throw new Error(`${HOSTS} is encrypted as a whole; it holds no secret: write it in plain`);
+    throw new Error(`${testHosts} is encrypted as a whole; it holds no secret: write it in plain`);
   return hosts;
 }
 
 /** The text with one more host, after those there are. */
 export function withHost(text: string, name: string, { fields, lines }: NewEntry): string {
-  return setIn(text, ["config", HOSTS, name], fields, [...lines]);
+  return setIn(text, ["config", testHosts, name], fields, [...lines]);
 }
 
 /** The text with a host's facts replaced or added; facts that are not given stay as they are. */
@@ -36,7 +36,7 @@ export function withFacts(text: string, name: string, facts: Survey["facts"]): s
   const entry = hostsIn(text)[name] ?? {};
   return Object.entries(facts)
     .filter(([key, value]) => value !== undefined && !isDeepStrictEqual(entry[key], value))
-    .reduce((before, [key, value]) => setIn(before, ["config", HOSTS, name, key], value), text);
+    .reduce((before, [key, value]) => setIn(before, ["config", testHosts, name, key], value), text);
 }
 
 /** Where Pulumi keeps the configuration of a stack, also of one named `organisation/project/stack`. */

@@ -3,8 +3,9 @@ import type { YAMLMap, YAMLSeq } from "yaml";
 import { isAlias, isCollection, isMap, isScalar, isSeq, type Pair, parseDocument, stringify } from "yaml";
 
 /**
- * Sets a value in a YAML text and leaves every other byte of it alone: comments, order, quotes and line ends. The text is cut
- * open where the parser says that a node lies, and what comes out is parsed again and must be what was meant.
+ * Sets a value in a YAML text and leaves every other byte of it alone: comments, order, quotes and line ends.
+ * The text is cut open where the parser says that a node lies, and what comes out is parsed again and must be
+ * what was meant.
  */
 
 /** Where a value goes: keys of maps, from the top. Maps that are missing on the way are made. */
@@ -12,7 +13,8 @@ export type KeyPath = readonly [string, ...string[]];
 
 /**
  * The text with `value` at `path`.
- * @param lines the value as text, for where lines fit: comments in it, not indented, two blanks a level. Default: without comments
+ * @param lines the value as text, for where lines fit: comments in it, not indented, two blanks a level.
+ * Default: without comments
  */
 export function setIn(text: string, path: KeyPath, value: unknown, lines = linesOf(value)): string {
   const doc = parseYaml(text);
@@ -117,14 +119,19 @@ const pairEnd = ({ key, value }: Pair): number =>
 
 const columnOf = (text: string, at: number) => at - (text.lastIndexOf("\n", at - 1) + 1);
 
-/** Begin of the line behind the one that ends at or after a position; a block text may end with its own line end. */
+/**
+ * Begin of the line behind the one that ends at or after a position; a block text may end with its own line
+ * end.
+ */
 function nextLine(text: string, at: number): number {
   if (text[at - 1] === "\n") return at;
   const end = text.indexOf("\n", at);
   return end < 0 ? text.length : end + 1;
 }
 
-/** Skips comments that belong to what stands above them: in as far as `column`, without a blank line between. */
+/**
+ * Skips comments that belong to what stands above them: in as far as `column`, without a blank line between.
+ */
 function afterComments(text: string, at: number, column: number): number {
   const own = new RegExp(` {${column},}#[^\n]*(?:\n|$)`, "y");
   own.lastIndex = at;
@@ -158,7 +165,8 @@ function withPair(text: string, map: YAMLMap, value: unknown, lines: readonly st
     return `${text.slice(0, at)}, ${pair}${text.slice(at)}`;
   }
   const column = columnOf(text, rangeOf(first.key)[0]);
-  // What is commented out below the last entry is the entry's. Among plain fields that is at their own column.
+  // What is commented out below the last entry is the entry's. Among plain fields that is at their own
+  // column.
   const own = isMap(last.value) && !last.value.flow ? column + 1 : column;
   return inserted(text, afterComments(text, nextLine(text, pairEnd(last)), own), lines, column);
 }

@@ -26,11 +26,12 @@ export function asksForHelp({ words, rest }: Command, argv: readonly string[]): 
 }
 
 /**
- * Reads the words and options of a command; the stack is always named by the operator, never the one that Pulumi has selected.
+ * Reads the words and options of a command; the stack is always named by the operator, never the one that
+ * Pulumi has selected.
  *
- * `npm run drift prod --json` without `--` leaves npm holding the option and us its variable `npm_config_json`; such options
- * count too, for acting on all hosts when `--host` was meant would be worse. Only `--yes` is never taken from there, as npm
- * has a setting of that name.
+ * `npm run drift prod --json` without `--` leaves npm holding the option and us its variable
+ * `npm_config_json`; such options count too, for acting on all hosts when `--host` was meant would be worse.
+ * Only `--yes` is never taken from there, as npm has a setting of that name.
  */
 export function readArguments<C extends Command>(
   { words: names, options }: C,

@@ -4,8 +4,9 @@ import { type Arguments, asksForHelp, readArguments, UsageError } from "./argume
 import { type CommandName, commands, helpOf, usageOf } from "./commands.ts";
 
 /**
- * Runs a command: reads its command line, answers `--help`, and turns what its body throws into one clear text on stderr and
- * exit code 1. DEBUG shows the stack. What the body imports is taken from Node's compile cache.
+ * Runs a command: reads its command line, answers `--help`, and turns what its body throws into one clear
+ * text on stderr and exit code 1. DEBUG shows the stack. What the body imports is taken from Node's compile
+ * cache.
  */
 export async function main<N extends CommandName>(
   name: N,

@@ -5,7 +5,9 @@ import { desired } from "./desired.ts";
 
 const units = Object.keys(desired.units);
 
-/** Reads by hand, in as few processes as there are tools, what the scan of {@link desired} reads of a host. */
+/**
+ * Reads by hand, in as few processes as there are tools, what the scan of {@link desired} reads of a host.
+ */
 const script = sh`
 stat --printf='%f %U:%G %s %n\\0' -- ${Object.keys(desired.files)}
 sha256sum -- ${Object.keys(desired.files)}

@@ -11,7 +11,7 @@ import { peakMemory, provider } from "./processes.ts";
 import { scan } from "./scan.ts";
 
 /** Milliseconds that a line is made longer by, in each direction: 50 ms a round trip. */
-const FAR_MS = 25;
+const farMs = 25;
 
 /** Times of whole commands, and the round trips of a scan. */
 export interface CommandFigures {
@@ -87,7 +87,7 @@ function hostCases(fixture: Fixture, stack: Stack, delayMs: number): Case[] {
 
 /** Whole commands and the scan in them, beside what nobody can do without. */
 export async function timeCommands(rounds: number, say: (line: string) => void): Promise<CommandFigures> {
-  const fixture = await startFixture([0, FAR_MS], say);
+  const fixture = await startFixture([0, farMs], say);
   const trivial = createWorkspace("tests/bench/trivial.ts");
   const program = createWorkspace();
   try {
@@ -122,9 +122,9 @@ export async function timeCommands(rounds: number, say: (line: string) => void):
         run: () => well(program.pulumi("preview", "--stack", "base")),
       },
       ...hostCases(fixture, "one", 0),
-      ...hostCases(fixture, "one", FAR_MS),
+      ...hostCases(fixture, "one", farMs),
       ...hostCases(fixture, "four", 0),
-      ...hostCases(fixture, "four", FAR_MS),
+      ...hostCases(fixture, "four", farMs),
     ];
     const measured = await interleaved(cases, rounds, say);
     await fixture.configure("one", 0);
@@ -155,7 +155,10 @@ async function timeBoots(rounds: number): Promise<number[]> {
   return boots;
 }
 
-/** The host of stack `one` once more, for the worked program: its items and those of the benchmark are disjoint. */
+/**
+ * The host of stack `one` once more, for the worked program: its items and those of the benchmark are
+ * disjoint.
+ */
 function entriesWithBase(fixture: Fixture) {
   return Object.fromEntries(
     Object.entries(entries(fixture, "one", 0)).map(([name, entry]) => [name, { ...entry, base: true }]),

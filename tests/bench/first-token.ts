@@ -13,7 +13,10 @@ export interface Span {
 /** The way from bare hosts to the first token, in parts. */
 export interface FirstToken {
   readonly spans: readonly Span[];
-  /** Names along the chain of dependencies that takes longest by itself, and the seconds that its resources took. */
+  /**
+   * Names along the chain of dependencies that takes longest by itself, and the seconds that its resources
+   * took.
+   */
   readonly chain: readonly string[];
   readonly chainSeconds: number;
   /** From the first resource begun to the last one done. */

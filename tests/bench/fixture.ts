@@ -44,7 +44,10 @@ export const inventory = (reached: readonly Reached[]) =>
     ]),
   );
 
-/** Five bare hosts, brought up by the engine. @param delays milliseconds in each direction that will be asked for */
+/**
+ * Five bare hosts, brought up by the engine. @param delays milliseconds in each direction that will be asked
+ * for
+ */
 export async function startFixture(delays: readonly number[], say: (line: string) => void): Promise<Fixture> {
   const names = Object.values(stacks).flat();
   const lab = await startLab({ hosts: names.map((name) => ({ name, release: "bookworm" })), progress: say });

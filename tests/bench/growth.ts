@@ -31,7 +31,10 @@ const ways: Readonly<Record<string, Record<string, string>>> = {
   "written at the end only": { PULUMI_EXPERIMENTAL: "true", PULUMI_SKIP_CHECKPOINTS: "true" },
 };
 
-/** What a simulated host has to itself; systemd, dpkg and the rest belong to the one machine on which all of them are. */
+/**
+ * What a simulated host has to itself; systemd, dpkg and the rest belong to the one machine on which all of
+ * them are.
+ */
 const own = ["/etc/bench", "/run/gpu-hosts", "/var/lib/gpu-hosts"];
 
 const sshd = `[Service]
@@ -40,7 +43,10 @@ TemporaryFileSystem=${own.join(" ")}
 TasksMax=infinity
 `;
 
-/** Starts the sshd of each simulated host; each sees folders of its own where gpu-hosts keeps what is one per machine. */
+/**
+ * Starts the sshd of each simulated host; each sees folders of its own where gpu-hosts keeps what is one per
+ * machine.
+ */
 async function simulate(host: LabHost, count: number): Promise<void> {
   await host.exec(`mkdir -p ${own.join(" ")} && cat > /etc/systemd/system/simulated@.service`, {
     input: sshd,
@@ -108,7 +114,10 @@ async function bringAbout(workspace: Workspace): Promise<void> {
 const login = ({ address, identityFile }: LabHost, nth: number) =>
   local("ssh", [...sshArguments({ address, identityFile, port: firstPort + nth }), "true"]);
 
-/** The same stack with more and more hosts, which are many sshd on one machine, beside this process and the engine. */
+/**
+ * The same stack with more and more hosts, which are many sshd on one machine, beside this process and the
+ * engine.
+ */
 export async function timeGrowth(
   sizes: readonly number[],
   rounds: number,

@@ -11,7 +11,10 @@ export interface Machine {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** This machine and the versions of what takes part. @param versions of what only some parts of the benchmark use */
+/**
+ * This machine and the versions of what takes part. @param versions of what only some parts of the benchmark
+ * use
+ */
 export async function thisMachine(versions: Readonly<Record<string, string>> = {}): Promise<Machine> {
   const [{ model = "unknown processor" } = {}, ...others] = cpus();
   const gigabytes = Math.round(totalmem() / 1024 ** 3);

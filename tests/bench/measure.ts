@@ -39,8 +39,8 @@ const summarized = (name: string, runs: readonly number[]): Measured => ({
 });
 
 /**
- * Runs all cases in turn, `rounds` times over, after one turn that is not recorded: what slows this machine down for a while
- * then meets all of them alike.
+ * Runs all cases in turn, `rounds` times over, after one turn that is not recorded: what slows this machine
+ * down for a while then meets all of them alike.
  */
 export async function interleaved(
   cases: readonly Case[],

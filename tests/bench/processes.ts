@@ -4,7 +4,7 @@ import { join } from "node:path";
 /** How the command line of our provider tells it from the provider of another checkout. */
 export const provider = join(import.meta.dirname, "../../provider/pulumi-resource-gpuhost");
 
-const EVERY_MS = 50;
+const everyMs = 50;
 
 const read = (path: string): string => {
   try {
@@ -27,7 +27,7 @@ export async function peakMemory<T>(
       bytes = Math.max(bytes, Number(kilobytes ?? 0) * 1024);
     }
   };
-  const timer = setInterval(look, EVERY_MS);
+  const timer = setInterval(look, everyMs);
   try {
     const result = await work();
     return { result, bytes };

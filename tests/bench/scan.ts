@@ -24,8 +24,9 @@ function deployedOn(hosts: readonly string[]): readonly Deployed[] {
 }
 
 /**
- * Looks at all items of all hosts, each over a connection of its own that is opened for it and closed after it, as drift
- * does. Rejects if something is not in sync. Resolves with the round trips of the host that had the most.
+ * Looks at all items of all hosts, each over a connection of its own that is opened for it and closed after
+ * it, as drift does. Rejects if something is not in sync. Resolves with the round trips of the host that had
+ * the most.
  */
 export async function scan(entries: Readonly<Record<string, unknown>>): Promise<number> {
   const hosts = Object.fromEntries(

@@ -3,8 +3,9 @@ import http2 from "node:http2";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
-// A call of the provider by one of the machine's users. Root's process becomes that user once it has loaded what it needs.
-// Prints the gRPC status; or sends the call, closes the socket without waiting for an answer and prints "left".
+// A call of the provider by one of the machine's users. Root's process becomes that user once it has loaded
+// what it needs. Prints the gRPC status; or sends the call, closes the socket without waiting for an answer
+// and prints "left".
 const [user, address = "", port = "", method = "", message = "", leave] = process.argv.slice(2);
 
 process.setgroups?.([]);

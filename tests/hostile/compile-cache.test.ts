@@ -36,7 +36,8 @@ function poison(folder: string, part: string, line: string): void {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
-  // Five numbers of four bytes (magic, size and checksum of the source, of what is cached), then what is cached.
+  // Five numbers of four bytes (magic, size and checksum of the source, of what is cached), then what is
+  // cached.
   for (const entry of entries) {
     const [header, cached] = [readFileSync(entry).subarray(0, 20), readFileSync(entry).subarray(20)];
     if (!cached.includes(part)) continue;

@@ -78,7 +78,8 @@ const readAs = (user: string, ...leave: readonly string[]) =>
   callAs(user, "127.0.0.1", "Read", readRequest(), ...leave);
 
 describeUnless(obstacle, "another user of the operator's machine", () => {
-  // The same call works for the one who may; its answer is not waited for, since the provider tries a host for a while.
+  // The same call works for the one who may; its answer is not waited for, since the provider tries a host
+  // for a while.
   test("our own user is answered, and the host is asked", async () => {
     const call = readAs(root).catch(() => undefined);
     await expect.poll(() => connections, { timeout: 20_000 }).toBeGreaterThan(0);

@@ -11,8 +11,8 @@ import { traces } from "#tests/support/traces.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 
 /**
- * A machine that somebody set up by hand before, taken over with the real engine by a stack of every resource type and let go
- * again (tests/fixtures/state/every-resource-main.ts). One story.
+ * A machine that somebody set up by hand before, taken over with the real engine by a stack of every resource
+ * type and let go again (tests/fixtures/state/every-resource-main.ts). One story.
  */
 
 let lab: Lab;
@@ -25,7 +25,10 @@ let model: string;
 
 const weights = Buffer.from("not really a model\n");
 
-/** By hand: files of other content and mode, a unit of the same name that runs, packages, a model, a firewall with rules. */
+/**
+ * By hand: files of other content and mode, a unit of the same name that runs, packages, a model, a firewall
+ * with rules.
+ */
 const byHand = () => `set -e
 mkdir -p /etc/fixture /etc/systemd/system/fixture.service.d ${model}
 chmod 0711 /etc/fixture; chown nobody:nogroup /etc/fixture; echo foreign > /etc/fixture/foreign

@@ -5,7 +5,10 @@ import { inventoryEntry, inventoryOf } from "#tests/support/stack-config.ts";
 import { traces } from "#tests/support/traces.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 
-/** What is wrong with a stack file is told by the real `pulumi preview` and `npm run up`, before any host is touched. */
+/**
+ * What is wrong with a stack file is told by the real `pulumi preview` and `npm run up`, before any host is
+ * touched.
+ */
 
 describeLab("a wrong stack file", () => {
   let lab: Lab;

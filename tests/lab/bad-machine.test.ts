@@ -6,7 +6,10 @@ import { type Lab, startLab } from "#lab/lab.ts";
 import { runsOn } from "#tests/support/bad-run.ts";
 import { describeLab } from "#tests/support/describe-lab.ts";
 
-/** One host is in no state to be brought there, or what is asked of it cannot be; the other is finished in the same run. */
+/**
+ * One host is in no state to be brought there, or what is asked of it cannot be; the other is finished in the
+ * same run.
+ */
 
 describeLab("a host that cannot be brought there", () => {
   let lab: Lab;

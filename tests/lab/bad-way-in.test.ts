@@ -8,7 +8,10 @@ import { describeLab } from "#tests/support/describe-lab.ts";
 import { inventoryEntry } from "#tests/support/stack-config.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 
-/** One host cannot be got into; the other is finished in the same run. Whatever it is, nothing was touched: a plain error. */
+/**
+ * One host cannot be got into; the other is finished in the same run. Whatever it is, nothing was touched: a
+ * plain error.
+ */
 
 describeLab("a host that lets nobody in", () => {
   let lab: Lab;

@@ -15,8 +15,8 @@ import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 import { pulumiFolder } from "#toolchain/install.ts";
 
 /**
- * Two machines on a network that only a third one reaches, from `host add` to a model that is verified, in one story: each
- * test goes on where the last ended.
+ * Two machines on a network that only a third one reaches, from `host add` to a model that is verified, in
+ * one story: each test goes on where the last ended.
  */
 
 let lab: Lab;
@@ -56,7 +56,10 @@ async function layInnerNetwork(): Promise<void> {
     await ip(others[i] ?? "", [`address add ${address}/24 dev inner`, "link set inner up"]);
 }
 
-/** An operator's home with an ssh config of theirs, which leads to gamma; the CLI is had as in the home of this user. */
+/**
+ * An operator's home with an ssh config of theirs, which leads to gamma; the CLI is had as in the home of
+ * this user.
+ */
 function homeOfOperator(): string {
   const home = join(workspace.folder, "home");
   mkdirSync(join(home, ".ssh"), { recursive: true, mode: 0o700 });

@@ -4,8 +4,8 @@ import { describeLab } from "#tests/support/describe-lab.ts";
 import { eventually, type ServedStack, startServedStack } from "#tests/support/served-stack.ts";
 
 /**
- * Other builds of llama.cpp on a group that serves, with the real engine, in one story: each test goes on where the last
- * ended. The builds are the distribution's own packages under higher versions.
+ * Other builds of llama.cpp on a group that serves, with the real engine, in one story: each test goes on
+ * where the last ended. The builds are the distribution's own packages under higher versions.
  */
 
 const names = [

@@ -305,7 +305,9 @@ describeLab("Download", () => {
     expect(await left()).toBe("");
   });
 
-  /** The host's own /bin/true, which the dynamic linker finds to need something that the host does not have. */
+  /**
+   * The host's own /bin/true, which the dynamic linker finds to need something that the host does not have.
+   */
   async function lacking(from: RegExp, to: string): Promise<Buffer> {
     const program = Buffer.from(await on("base64 --wrap=0 /bin/true"), "base64").toString("latin1");
     expect(program).toMatch(from);
@@ -478,7 +480,8 @@ describeLab("Download", () => {
     expect(ranges()).toEqual([""]);
     expect((await next.read(urn, made)).inputs).toEqual(inputs);
 
-    // What a refresh finds gone is repaired, not replaced: the removal of an old one would take the new one away.
+    // What a refresh finds gone is repaired, not replaced: the removal of an old one would take the new one
+    // away.
     await on(`rm -rf ${downloadFolder({ name: "large", sha256: hash(content) })}`);
     const seen = await next.read(urn, made);
     const { keys, replaces } = await next.diff(urn, seen, inputs);

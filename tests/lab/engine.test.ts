@@ -15,9 +15,9 @@ import { traces } from "#tests/support/traces.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 
 /**
- * What can go wrong around an `up`, with the real engine: two hosts that get their base and no service, which is quick. One
- * story: each test goes on where the last ended. That two stacks share a host while their items are disjoint is in
- * contract.test.ts.
+ * What can go wrong around an `up`, with the real engine: two hosts that get their base and no service, which
+ * is quick. One story: each test goes on where the last ended. That two stacks share a host while their items
+ * are disjoint is in contract.test.ts.
  */
 
 let lab: Lab;

@@ -20,8 +20,9 @@ import { openTerminal, type Terminal } from "#tests/support/terminal.ts";
 import { pulumiFolder } from "#toolchain/install.ts";
 
 /**
- * README's "Your first own host", typed as it stands there: in a shell on a terminal, in a copy of the checkout, by somebody
- * with an empty home. Only words in CAPITALS are replaced, and the model hub is the lab's.
+ * README's "Your first own host", typed as it stands there: in a shell on a terminal, in a copy of the
+ * checkout, by somebody with an empty home. Only words in CAPITALS are replaced, and the model hub is the
+ * lab's.
  */
 
 const root = join(import.meta.dirname, "../..");
@@ -93,8 +94,8 @@ function emptyHome(): string {
 }
 
 /**
- * Adds the excerpt as its comment says, at the end. And what only the lab needs: where its hub is, and a limit, as its model
- * never comes to the end of an answer.
+ * Adds the excerpt as its comment says, at the end. And what only the lab needs: where its hub is, and a
+ * limit, as its model never comes to the end of an answer.
  */
 function editor(): string {
   const path = join(folder, "editor");

@@ -10,7 +10,10 @@ import { openTerminal } from "#tests/support/terminal.ts";
 import { startWindowsSshd } from "#tests/support/windows-sshd.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 
-/** From an address to an inventory that the engine works with, in one story: each test goes on where the last ended. */
+/**
+ * From an address to an inventory that the engine works with, in one story: each test goes on where the last
+ * ended.
+ */
 
 let lab: Lab;
 let alpha: LabHost;

@@ -6,8 +6,8 @@ import { inventoryOf } from "#tests/support/stack-config.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 
 /**
- * What a failure has reached travels to the engine in a header of the answer. That the real engine takes a large one is
- * proven here, since the tests' own (tests/support/engine.ts) cannot.
+ * What a failure has reached travels to the engine in a header of the answer. That the real engine takes a
+ * large one is proven here, since the tests' own (tests/support/engine.ts) cannot.
  */
 describeLab("a resource of 900 kB of state", () => {
   let lab: Lab;

@@ -10,8 +10,8 @@ import { traces } from "#tests/support/traces.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 
 /**
- * Machines and stacks that leave, come back and change their names, with the real engine. One story: each test goes on where
- * the last ended. The two ways out of an inventory are in engine.test.ts.
+ * Machines and stacks that leave, come back and change their names, with the real engine. One story: each
+ * test goes on where the last ended. The two ways out of an inventory are in engine.test.ts.
  */
 
 let lab: Lab;

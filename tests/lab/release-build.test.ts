@@ -5,8 +5,9 @@ import { type ServedStack, startServedStack } from "#tests/support/served-stack.
 import { traces } from "#tests/support/traces.ts";
 
 /**
- * llama.cpp from the project's release archives on two bare hosts, with the real engine, in one story: each test goes on where
- * the last ended. The archives are the distribution's programs, packed as the project packs its own.
+ * llama.cpp from the project's release archives on two bare hosts, with the real engine, in one story: each
+ * test goes on where the last ended. The archives are the distribution's programs, packed as the project
+ * packs its own.
  */
 
 let stack: ServedStack;

@@ -11,8 +11,8 @@ import { traces } from "#tests/support/traces.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 
 /**
- * Two stacks on one machine, each with a model to serve, with the real engine: `one` has the machine's base, `two` is its
- * guest. One story.
+ * Two stacks on one machine, each with a model to serve, with the real engine: `one` has the machine's base,
+ * `two` is its guest. One story.
  */
 
 let lab: Lab;

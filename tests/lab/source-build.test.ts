@@ -7,7 +7,10 @@ import { sourceBuild } from "#provider/resources/source-build/source-build.ts";
 import { describeLab } from "#tests/support/describe-lab.ts";
 import { type Life, startLife } from "#tests/support/life.ts";
 
-/** A project of two programs that say what they were configured with, in one story: each test goes on where the last ended. */
+/**
+ * A project of two programs that say what they were configured with, in one story: each test goes on where
+ * the last ended.
+ */
 const project = `set -e; mkdir -p /src/one; cd /src/one
 cat > CMakeLists.txt <<'END'
 cmake_minimum_required(VERSION 3.14)

@@ -6,8 +6,9 @@ import { type ServedStack, startServedStack } from "#tests/support/served-stack.
 import { traces } from "#tests/support/traces.ts";
 
 /**
- * llama.cpp compiled from its source on a Debian 12 host, whose distribution has none, with the real engine. It takes 10
- * minutes on two idle cores and much longer on busy ones, so it is not part of `npm test`: `npm run test:build`.
+ * llama.cpp compiled from its source on a Debian 12 host, whose distribution has none, with the real engine.
+ * It takes 10 minutes on two idle cores and much longer on busy ones, so it is not part of `npm test`: `npm
+ * run test:build`.
  */
 
 const tag = "b11669";

@@ -3,7 +3,10 @@ import { describeLab } from "#tests/support/describe-lab.ts";
 import { eventually, type ServedStack, startServedStack } from "#tests/support/served-stack.ts";
 import { traces } from "#tests/support/traces.ts";
 
-/** Two bare hosts to a served model and back, with the real engine, in one story: each test goes on where the last ended. */
+/**
+ * Two bare hosts to a served model and back, with the real engine, in one story: each test goes on where the
+ * last ended.
+ */
 
 let stack: ServedStack;
 let bare: string;

@@ -10,7 +10,10 @@ import { type Life, startLife } from "#tests/support/life.ts";
 import { actingOn } from "#tests/support/machine.ts";
 import { sh } from "#transport/command.ts";
 
-/** Steps that Files does not need, on a real host: rounds, reboot, waiting, and work that outlives the connection. */
+/**
+ * Steps that Files does not need, on a real host: rounds, reboot, waiting, and work that outlives the
+ * connection.
+ */
 
 let life: Life;
 const on = (command: string) => life.host.exec(command);
@@ -20,7 +23,10 @@ const caught = async (work: Promise<unknown>): Promise<Error> =>
     (error: Error) => error,
   );
 
-/** A staircase of marker files; each is known only once the one below stands, as with features that a reboot brings. */
+/**
+ * A staircase of marker files; each is known only once the one below stands, as with features that a reboot
+ * brings.
+ */
 const stairs = (options: { stuckAt?: number; between?: Step[] } = {}) =>
   defineResource({
     type: "Stairs",

@@ -15,10 +15,10 @@ import type { Machine } from "#transport/host.ts";
 import { openPool, type Pool } from "#transport/pool.ts";
 
 /** Letters that a shell, sudo's prompt or the wire might take for something else. */
-const PASSWORD = `p'a"s\\s $w !o%r d;ü`;
+const testPassword = `p'a"s\\s $w !o%r d;ü`;
 
 /** Users of the first host by name: login shell, and lines of sudoers. */
-const USERS: Record<string, { shell: string; sudo?: string[] }> = {
+const testUsers: Record<string, { shell: string; sudo?: string[] }> = {
   fishy: { shell: "/usr/bin/fish", sudo: ["NOPASSWD: ALL"] },
   cesh: { shell: "/bin/tcsh", sudo: ["ALL"] },
   lectured: { shell: "/bin/bash", sudo: ["ALL", "!lecture_file, lecture=always"] },
@@ -29,7 +29,9 @@ const USERS: Record<string, { shell: string; sudo?: string[] }> = {
   nologin: { shell: "/usr/sbin/nologin" },
 };
 
-/** A user is made with its shell, the password, the lab's key, and a shell start that prints on both streams. */
+/**
+ * A user is made with its shell, the password, the lab's key, and a shell start that prints on both streams.
+ */
 const userAdd = (
   name: string,
   { shell, sudo: [rule, defaults] = [] }: { shell: string; sudo?: string[] },
@@ -59,11 +61,11 @@ describeLab("ways in", () => {
     await alpha.exec("apt-get -q update && apt-get -qy install --no-install-recommends fish tcsh", {
       timeoutSeconds: 200,
     });
-    const users = Object.entries(USERS).map(([name, user]) => userAdd(name, user));
+    const users = Object.entries(testUsers).map(([name, user]) => userAdd(name, user));
     await alpha.exec(`set -e\n${users.join("")}\nchage -d 0 expired`);
     await alpha.exec("chpasswd", {
-      input: Object.keys(USERS)
-        .map((name) => `${name}:${PASSWORD}\n`)
+      input: Object.keys(testUsers)
+        .map((name) => `${name}:${testPassword}\n`)
         .join(""),
     });
     await alpha.exec("chage -d 0 expired");
@@ -131,7 +133,9 @@ describeLab("ways in", () => {
     return error;
   };
 
-  /** Whatever lies between, the far shell is root's, and bytes pass both ways unchanged on their own stream. */
+  /**
+   * Whatever lies between, the far shell is root's, and bytes pass both ways unchanged on their own stream.
+   */
   async function works(machine: Machine) {
     const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * 7919) % 256));
     const sum = createHash("sha256").update(bytes).digest("hex");
@@ -147,17 +151,17 @@ describeLab("ways in", () => {
 
   test.each([
     ["fish as login shell that prints", "fishy", undefined],
-    ["csh as login shell that prints, a password of special characters", "cesh", PASSWORD],
-    ["a lecture before the password", "lectured", PASSWORD],
+    ["csh as login shell that prints, a password of special characters", "cesh", testPassword],
+    ["a lecture before the password", "lectured", testPassword],
     ["requiretty, behind fish", "onterm", undefined],
-    ["requiretty, behind csh, with lecture and password", "typist", PASSWORD],
+    ["requiretty, behind csh, with lecture and password", "typist", testPassword],
   ])("%s", async (_, user, sudoPassword) => {
     const credentials = sudoPassword === undefined ? {} : { sudoPassword };
     const machine = await machineOf({ alpha: entryOf(alpha, { user }) }, "alpha", credentials);
     await works(machine);
     const everyone = sh`cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\n' | grep -cFf /dev/fd/4`;
     const { stdout } = await machine.run(sh`exec 4<&0; ${everyone} || true`, {
-      stdin: `${PASSWORD.slice(1, 9)}\n`,
+      stdin: `${testPassword.slice(1, 9)}\n`,
     });
     expect(stdout).toBe("0\n");
   });
@@ -180,7 +184,7 @@ describeLab("ways in", () => {
     [
       "a user without sudo",
       "nosudo",
-      { sudoPassword: PASSWORD },
+      { sudoPassword: testPassword },
       /nosudo may not use sudo/,
       /usermod -aG sudo nosudo/,
     ],
@@ -209,7 +213,8 @@ describeLab("ways in", () => {
     const machine = await machineOf(hosts, "beta");
     await works(machine);
     expect((await machine.run(sh`uname -n`)).stdout).toBe("beta\n");
-    // As a login outside of the inventory, in a chain, it would need known_hosts: the key of each hop is asked for.
+    // As a login outside of the inventory, in a chain, it would need known_hosts: the key of each hop is
+    // asked for.
     const unknown = await reach({ beta: { ...hosts.beta, jump: `ops@${alpha.address}` } }, "beta");
     expect(unknown.state === "unreachable" && unknown.error.message).toMatch(
       /its jump host ops@10\.97\..*cannot be used/,

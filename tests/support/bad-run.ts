@@ -25,8 +25,8 @@ export interface Failed {
 }
 
 /**
- * Runs of `up` over two hosts: something on the first, and on the second a file that has nothing to do with it. Each run is
- * a provider process of its own and speaks gRPC to it, which is much faster than the CLI.
+ * Runs of `up` over two hosts: something on the first, and on the second a file that has nothing to do with
+ * it. Each run is a provider process of its own and speaks gRPC to it, which is much faster than the CLI.
  */
 export function runsOn(first: LabHost, second: LabHost) {
   const healthy = "/etc/lab-healthy";

@@ -5,7 +5,8 @@ class CountsReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[], _reason: TestRunEndReason): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const count = (state: string) => tests.filter((test) => test.result().state === state).length;
-    // A file that could not be collected, or a group whose preparation failed, ran no test and must not pass as none failed.
+    // A file that could not be collected, or a group whose preparation failed, ran no test and must not pass
+    // as none failed.
     const groups = modules.flatMap((module) => [module, ...module.children.allSuites()]);
     const broken = groups.filter((group) => group.errors().length > 0).length + errors.length;
     const skipped = count("skipped");

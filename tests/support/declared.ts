@@ -16,7 +16,9 @@ export interface Declared {
   readonly ignoreChanges: readonly string[];
 }
 
-/** How the SDK marks a secret (runtime/rpc.ts); the mocks see the mark at the top of the input that holds it. */
+/**
+ * How the SDK marks a secret (runtime/rpc.ts); the mocks see the mark at the top of the input that holds it.
+ */
 const signature = "4dabf18193072939515e22adb298388d";
 const isSecret = (value: unknown): value is { value: unknown } =>
   typeof value === "object" && value !== null && signature in value;

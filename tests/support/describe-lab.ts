@@ -2,8 +2,8 @@ import { describe, test } from "vitest";
 import { obstacleToLab } from "#lab/requirements.ts";
 
 /**
- * A group of tests that this machine may have an obstacle to. There it is skipped and its title says why; under CI that is a
- * failure, so that a green run always means that the tests ran.
+ * A group of tests that this machine may have an obstacle to. There it is skipped and its title says why;
+ * under CI that is a failure, so that a green run always means that the tests ran.
  */
 export function describeUnless(obstacle: string | undefined, name: string, body: () => void): void {
   if (!obstacle) describe(name, body);

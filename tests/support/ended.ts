@@ -14,7 +14,10 @@ export function failed({ exitCode, output }: Ended): string {
   return output;
 }
 
-/** For commands that have to refuse their work, in plain words and with the stack file as it was: gives what they say. */
+/**
+ * For commands that have to refuse their work, in plain words and with the stack file as it was: gives what
+ * they say.
+ */
 export const refusals =
   (stackFile: () => string) =>
   async (command: Promise<Ended>): Promise<string> => {

@@ -76,8 +76,9 @@ function decode(error: grpc.ServiceError): ProviderError {
 }
 
 /**
- * Plays Pulumi's engine to a real provider process: speaks gRPC to it and listens to its log lines. `onLog` may hold a line
- * back by returning a promise; the provider waits for the answer before it performs the step the line announces.
+ * Plays Pulumi's engine to a real provider process: speaks gRPC to it and listens to its log lines. `onLog`
+ * may hold a line back by returning a promise; the provider waits for the answer before it performs the step
+ * the line announces.
  */
 export async function startEngine(
   config: Plain,

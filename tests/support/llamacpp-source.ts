@@ -5,12 +5,15 @@ import { join } from "node:path";
 import { cacheDir } from "#lab/base.ts";
 import { local } from "#lab/local.ts";
 
-/** A Python package whose source distribution holds the whole source of llama.cpp; Debian's lacks ggml, and is not on every mirror. */
+/**
+ * A Python package whose source distribution holds the whole source of llama.cpp; Debian's lacks ggml, and is
+ * not on every mirror.
+ */
 const carrier = "llama-cpp-python==0.3.36";
 
 /**
- * The source of llama.cpp as an archive with one folder on top, as the project's own. Fetched once through pip, which is
- * asked for the package as it asks its index for any, and kept beside the base images.
+ * The source of llama.cpp as an archive with one folder on top, as the project's own. Fetched once through
+ * pip, which is asked for the package as it asks its index for any, and kept beside the base images.
  */
 export async function llamacppSource(tag: string): Promise<Buffer> {
   const kept = join(cacheDir, `${carrier.replace("==", "-")}.tar.gz`);

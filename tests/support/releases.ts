@@ -3,7 +3,10 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { LabHost } from "#lab/host.ts";
 
-/** The project of llama.cpp as far as its releases go: archives by tag, under the paths that its host gives them. */
+/**
+ * The project of llama.cpp as far as its releases go: archives by tag, under the paths that its host gives
+ * them.
+ */
 export interface Releases {
   /** Address of the project, for `mirrors.llamacpp`. */
   readonly url: string;
@@ -40,9 +43,9 @@ const packages = [
 ].join(" ");
 
 /**
- * The CPU archive of a release, made on a forky host from the distribution's packages, which stays as bare as it was. As the
- * project's own: one folder named after the tag, in it all programs and libraries, which look for each other beside
- * themselves. Tags differ in content by what their LICENSE says.
+ * The CPU archive of a release, made on a forky host from the distribution's packages, which stays as bare as
+ * it was. As the project's own: one folder named after the tag, in it all programs and libraries, which look
+ * for each other beside themselves. Tags differ in content by what their LICENSE says.
  */
 export async function cpuArchive(host: LabHost, tag: string): Promise<{ name: string; content: Buffer }> {
   const folder = `llama-${tag}`;

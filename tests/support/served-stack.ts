@@ -6,19 +6,26 @@ import { tinyGguf } from "#lab/tiny-gguf.ts";
 import { inventoryOf } from "./stack-config.ts";
 import { createWorkspace, type Workspace } from "./workspace.ts";
 
-/** Two bare hosts, a hub with the tiny model, and a stack that serves it from both: `alpha` leads, `beta` works. */
+/**
+ * Two bare hosts, a hub with the tiny model, and a stack that serves it from both: `alpha` leads, `beta`
+ * works.
+ */
 export interface ServedStack {
   readonly lab: Lab;
   readonly workspace: Workspace;
   readonly apiKey: string;
-  /** Writes the stack file. @param change keys of the service to add or replace @param mirrors beside the hub */
+  /**
+   * Writes the stack file. @param change keys of the service to add or replace @param mirrors beside the hub
+   */
   configure(change?: Record<string, unknown>, mirrors?: Record<string, string>): Promise<void>;
   /** Asks for a completion from outside, as a client would. */
   ask(key?: string): Promise<Response>;
   stop(): Promise<void>;
 }
 
-/** Two lab hosts, a hub and a stack file with a service that is split between them; nothing of it is up yet. */
+/**
+ * Two lab hosts, a hub and a stack file with a service that is split between them; nothing of it is up yet.
+ */
 export async function startServedStack(release: Release = "forky"): Promise<ServedStack> {
   const lab = await startLab({
     hosts: [

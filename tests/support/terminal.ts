@@ -9,8 +9,8 @@ export interface Terminal {
   /** Presses keys, such as `\u0003` for Ctrl-C. */
   press(keys: string): void;
   /**
-   * Waits until the pattern is in what was shown since the last call; rejects when the program ends, or the time is over,
-   * before it is. Resolves with all that was shown up to the end of it.
+   * Waits until the pattern is in what was shown since the last call; rejects when the program ends, or the
+   * time is over, before it is. Resolves with all that was shown up to the end of it.
    */
   seen(pattern: RegExp, seconds?: number): Promise<string>;
   readonly ended: Promise<Ended>;
@@ -18,7 +18,7 @@ export interface Terminal {
   close(): Promise<void>;
 }
 
-const ESCAPE = "\u001b";
+const escapeForm = "\u001b";
 
 interface Place {
   readonly cwd: string;
@@ -41,7 +41,7 @@ export function openTerminal(command: string, { cwd, env }: Place): Terminal {
       const all = half + text;
       // A control sequence may come in two pieces.
       half = /\p{Cc}[^\p{Cc}a-zA-Z]*$/u.exec(all)?.[0] ?? "";
-      if (half.length > 20 || !half.startsWith(ESCAPE)) half = "";
+      if (half.length > 20 || !half.startsWith(escapeForm)) half = "";
       const whole = all.slice(0, all.length - half.length);
       output += stripVTControlCharacters(whole).replaceAll("\r\n", "\n");
       for (const watch of watchers) watch();

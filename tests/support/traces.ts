@@ -1,6 +1,7 @@
 /**
- * A command that tells what a destroy must leave as it was: packages, apt's marks, nftables and every file that is not a
- * cache of the system's own. Users stay, as they may own files (sysusers never removes one either); so do models.
+ * A command that tells what a destroy must leave as it was: packages, apt's marks, nftables and every file
+ * that is not a cache of the system's own. Users stay, as they may own files (sysusers never removes one
+ * either); so do models.
  */
 export const traces = `dpkg-query -W -f '\${db:Status-Abbrev} \${Package}\\n' | grep ^ii; apt-mark showauto; nft list tables
 find /etc /usr/local /usr/lib/systemd /var/lib -xdev \\

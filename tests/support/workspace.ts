@@ -28,8 +28,8 @@ export interface Running {
 type Config = Readonly<Record<string, unknown>>;
 
 /**
- * Nothing of the caller's: the CLI looks at many variables, and a test must not depend on who runs it. The home stays, since
- * the CLI itself lies there.
+ * Nothing of the caller's: the CLI looks at many variables, and a test must not depend on who runs it. The
+ * home stays, since the CLI itself lies there.
  */
 function environment(folder: string): NodeJS.ProcessEnv {
   const path = [pulumiFolder(), join(root, "node_modules/.bin"), process.env.PATH ?? ""].join(delimiter);
@@ -75,7 +75,8 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 /**
- * A Pulumi project of its own, inside the checkout so that program and provider are found, with state, stacks and secrets.
+ * A Pulumi project of its own, inside the checkout so that program and provider are found, with state, stacks
+ * and secrets.
  * @param program in place of ours, from the root of the checkout
  */
 export function createWorkspace(program?: string) {

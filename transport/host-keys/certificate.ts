@@ -1,6 +1,9 @@
 import { SshReader, sshString } from "./ssh-reader.ts";
 
-/** What an OpenSSH certificate says (PROTOCOL.certkeys of OpenSSH). That it may be believed is another question. */
+/**
+ * What an OpenSSH certificate says (PROTOCOL.certkeys of OpenSSH). That it may be believed is another
+ * question.
+ */
 export interface Certificate {
   /** Type of the key it is for: `ssh-ed25519`. */
   readonly keyType: string;
@@ -20,10 +23,10 @@ export interface Certificate {
   readonly signature: Buffer;
 }
 
-const SUFFIX = "-cert-v01@openssh.com";
+const suffix = "-cert-v01@openssh.com";
 
 /** How many strings the key of a type consists of. */
-const KEY_FIELDS: Readonly<Record<string, number>> = {
+const keyFields: Readonly<Record<string, number>> = {
   "ssh-ed25519": 1,
   "ssh-rsa": 2,
   "ecdsa-sha2-nistp256": 2,
@@ -31,27 +34,30 @@ const KEY_FIELDS: Readonly<Record<string, number>> = {
   "ecdsa-sha2-nistp521": 2,
 };
 
-const USAGES = { 1: "user", 2: "host" } as const;
+const usages = { 1: "user", 2: "host" } as const;
 /** As many as OpenSSH takes. */
-const MAX_PRINCIPALS = 256;
+const maxPrincipals = 256;
 
-/** Takes a certificate apart, from its decoded bytes. Throws, saying what is wrong, where it is not exactly one. */
+/**
+ * Takes a certificate apart, from its decoded bytes. Throws, saying what is wrong, where it is not exactly
+ * one.
+ */
 export function parseCertificate(bytes: Buffer): Certificate {
   const reader = new SshReader(bytes);
   const type = reader.text();
-  const keyType = type.endsWith(SUFFIX) ? type.slice(0, -SUFFIX.length) : "";
-  const fields = KEY_FIELDS[keyType];
+  const keyType = type.endsWith(suffix) ? type.slice(0, -suffix.length) : "";
+  const fields = keyFields[keyType];
   if (fields === undefined) throw new Error(`it is of the type ${JSON.stringify(type)}`);
   reader.string(); // A nonce, so that nobody can tell beforehand what will be signed.
   const keyAt = reader.position;
   for (let i = 0; i < fields; i += 1) reader.string();
   const key = Buffer.concat([sshString(keyType), bytes.subarray(keyAt, reader.position)]);
   reader.uint64(); // Its serial number.
-  const usage = USAGES[reader.uint32() as keyof typeof USAGES];
+  const usage = usages[reader.uint32() as keyof typeof usages];
   if (usage === undefined) throw new Error("it is neither for a host nor for a user");
   reader.text(); // Its name in the logs of the authority.
   const principals = listOf(reader.string(), (entry) => entry.text());
-  if (principals.length > MAX_PRINCIPALS) throw new Error(`it names more than ${MAX_PRINCIPALS} principals`);
+  if (principals.length > maxPrincipals) throw new Error(`it names more than ${maxPrincipals} principals`);
   const validAfter = reader.uint64();
   const validBefore = reader.uint64();
   const option = (entry: SshReader) => {

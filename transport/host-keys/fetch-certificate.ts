@@ -5,14 +5,17 @@ import type { Duplex } from "node:stream";
 import { lastLines } from "../errors.ts";
 import { NotYet } from "../way.ts";
 
-/** Kinds of host keys, as `ssh-keyscan -t` names them, by the algorithms under which a server offers a certificate for them. */
-export const CERTIFICATE_TYPES = {
+/**
+ * Kinds of host keys, as `ssh-keyscan -t` names them, by the algorithms under which a server offers a
+ * certificate for them.
+ */
+export const certificateTypes = {
   ed25519: /^ssh-ed25519-/,
   ecdsa: /^ecdsa-/,
   rsa: /rsa-/,
 } as const;
 
-export type CertificateType = keyof typeof CERTIFICATE_TYPES;
+export type CertificateType = keyof typeof certificateTypes;
 
 /** What a server answers to the question for its certificate. */
 export interface Shown {
@@ -27,15 +30,15 @@ export class CannotFetch extends Error {
 }
 
 /** ssh-keyscan has a limit of its own for some of its waits only. */
-const FETCH_SECONDS = 30;
-const MAX_GREETING = 8192;
+const fetchSeconds = 30;
+const maxGreeting = 8192;
 
 /**
- * Asks an SSH server for its host certificate. ssh2 negotiates none, so the operator's ssh-keyscan does, over a stream of
- * ours: it may lead through a jump host. Whoever shows a certificate, its signature decides.
+ * Asks an SSH server for its host certificate. ssh2 negotiates none, so the operator's ssh-keyscan does, over
+ * a stream of ours: it may lead through a jump host. Whoever shows a certificate, its signature decides.
  * @param far a new connection to the server; it is ended
- * @param onHeard the server sent something
- * Rejects with {@link NotYet} where the server fell silent, with {@link CannotFetch} where ssh-keyscan will not do.
+ * @param onHeard the server sent something Rejects with {@link NotYet} where the server fell silent, with
+ * {@link CannotFetch} where ssh-keyscan will not do.
  */
 export async function fetchCertificate(
   far: Duplex,
@@ -52,7 +55,7 @@ export async function fetchCertificate(
   try {
     await once(relay, "listening");
     const { port } = relay.address() as AddressInfo;
-    const args = ["-c", "-T", String(FETCH_SECONDS), "-p", String(port), "-t", type, "127.0.0.1"];
+    const args = ["-c", "-T", String(fetchSeconds), "-p", String(port), "-t", type, "127.0.0.1"];
     const answer = await keyscan(args, signal);
     const offered = offeredIn(heard());
     const [, base64] = /^\S+-cert-v01@openssh\.com (\S+)$/m.exec(answer.stdout) ?? [];
@@ -62,7 +65,7 @@ export async function fetchCertificate(
     // The server's part of the key exchange follows its greeting, and names what it has.
     if (!/^SSH-[^\n]*\n[\s\S]/m.test(heard()))
       throw broken instanceof NotYet ? broken : new NotYet(broken?.message ?? "it closed the connection");
-    if (offered.some((name) => CERTIFICATE_TYPES[type].test(name)))
+    if (offered.some((name) => certificateTypes[type].test(name)))
       throw new CannotFetch(`is offered, and ssh-keyscan did not get it${said(answer.stderr)}`);
     return { certificate: undefined, offered };
   } finally {
@@ -73,7 +76,7 @@ export async function fetchCertificate(
 
 /** Throws where it was not the server's doing that no certificate came. */
 function reasonIn({ failure, stderr }: KeyscanOutput): void {
-  if (failure?.killed) throw new NotYet(`no answer to ssh-keyscan within ${FETCH_SECONDS} s`);
+  if (failure?.killed) throw new NotYet(`no answer to ssh-keyscan within ${fetchSeconds} s`);
   if (failure?.code === "ENOENT") throw new CannotFetch("cannot be fetched: there is no ssh-keyscan here");
   if (/usage: ssh-keyscan/.test(stderr))
     throw new CannotFetch("cannot be fetched: the ssh-keyscan here is too old to ask for one");
@@ -92,7 +95,7 @@ function readingAlong(far: Duplex, onHeard: () => void): () => string {
   let said = "";
   far.on("data", (chunk: Buffer) => {
     onHeard();
-    if (said.length < MAX_GREETING) said += chunk.toString("latin1");
+    if (said.length < maxGreeting) said += chunk.toString("latin1");
   });
   // Nothing of it may be lost before there is somebody to read it.
   far.pause();
@@ -121,7 +124,7 @@ interface KeyscanOutput {
 }
 
 function keyscan(args: readonly string[], signal: AbortSignal): Promise<KeyscanOutput> {
-  const limits = { timeout: FETCH_SECONDS * 1000, killSignal: "SIGKILL", signal } as const;
+  const limits = { timeout: fetchSeconds * 1000, killSignal: "SIGKILL", signal } as const;
   return new Promise((resolve) => {
     const child = execFile("ssh-keyscan", args, { ...limits, windowsHide: true }, (failure, stdout, stderr) =>
       resolve({ failure, stdout, stderr }),

@@ -12,7 +12,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const keygen = (...args: string[]) =>
   execFileSync("ssh-keygen", ["-q", ...args], { cwd: folder, env: { ...process.env, TZ: "UTC" } });
 
-const KINDS: Record<string, readonly string[]> = {
+const kindsOfShell: Record<string, readonly string[]> = {
   ed25519: ["ed25519"],
   rsa: ["rsa", "-b", "2048"],
   ecdsa256: ["ecdsa", "-b", "256"],
@@ -55,12 +55,12 @@ function judge(
 const accepted = () => fingerprintOf(blobOf("ed25519"));
 
 beforeAll(() => {
-  for (const [name, type] of Object.entries(KINDS))
+  for (const [name, type] of Object.entries(kindsOfShell))
     for (const file of [name, `ca-${name}`]) keygen("-t", ...type, "-N", "", "-f", file);
 }, 60_000);
 
 describe("a certificate that is right", () => {
-  test.each(Object.keys(KINDS))("of a key of the kind %s vouches for that key", (key) => {
+  test.each(Object.keys(kindsOfShell))("of a key of the kind %s vouches for that key", (key) => {
     const vouching = judgeCertificate(certificate(undefined, { key }), {
       name: "gpu1.example",
       known: trusting("ca-ed25519").map((line) => ({ ...line, source: "/known_hosts" })),
@@ -77,7 +77,7 @@ describe("a certificate that is right", () => {
     });
   });
 
-  test.each(Object.keys(KINDS))("by an authority of the kind %s", (kind) => {
+  test.each(Object.keys(kindsOfShell))("by an authority of the kind %s", (kind) => {
     const ca = `ca-${kind}`;
     // The numbers of an ECDSA signature are now and then shorter than the curve.
     for (let i = 0; i < 8; i += 1)

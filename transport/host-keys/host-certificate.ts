@@ -12,14 +12,16 @@ export interface Expected {
 }
 
 export type Vouching =
-  /** The certificate says that this key is the host's. Whether the host owns the key, its key exchange shows. */
+  /**
+   * The certificate says that this key is the host's. Whether the host owns the key, its key exchange shows.
+   */
   | { readonly key: KnownKey }
   /** What is wrong, as the end of a sentence whose subject is the certificate. */
   | { readonly fault: string };
 
 /**
- * Judges a host certificate as OpenSSH does (sshkey.c, sshkey_cert_check_host; hostfile.c, check_key_not_revoked). As in its
- * present versions a certificate without principals counts for no host.
+ * Judges a host certificate as OpenSSH does (sshkey.c, sshkey_cert_check_host; hostfile.c,
+ * check_key_not_revoked). As in its present versions a certificate without principals counts for no host.
  */
 export function judgeCertificate(bytes: Buffer, expected: Expected): Vouching {
   try {
@@ -66,11 +68,11 @@ function faultOf(certificate: Certificate, { name, now }: Expected): string | un
   return undefined;
 }
 
-const LAST_DAY_MS = 8.64e15;
-const day = (seconds: bigint) => new Date(Math.min(Number(seconds) * 1000, LAST_DAY_MS)).toISOString();
+const lastDayMs = 8.64e15;
+const day = (seconds: bigint) => new Date(Math.min(Number(seconds) * 1000, lastDayMs)).toISOString();
 
-const SHOWN = 8;
+const shownLines = 8;
 function some(names: readonly string[]): string {
-  const shown = names.slice(0, SHOWN).map((name) => JSON.stringify(name));
-  return [...shown, ...(names.length > SHOWN ? [`${names.length - SHOWN} more`] : [])].join(", ");
+  const shown = names.slice(0, shownLines).map((name) => JSON.stringify(name));
+  return [...shown, ...(names.length > shownLines ? [`${names.length - shownLines} more`] : [])].join(", ");
 }

@@ -1,9 +1,14 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 
-/** A host key we hold for a host: a pinned fingerprint, a line of known_hosts, or what a certificate vouches for. */
+/**
+ * A host key we hold for a host: a pinned fingerprint, a line of known_hosts, or what a certificate vouches
+ * for.
+ */
 export interface KnownKey {
-  /** Key type as in known_hosts (`ssh-ed25519`); `undefined` for a pinned fingerprint, which does not tell. */
+  /**
+   * Key type as in known_hosts (`ssh-ed25519`); `undefined` for a pinned fingerprint, which does not tell.
+   */
   readonly type: string | undefined;
   readonly fingerprint: string;
   /** `authority`: not the host's own key, but one that may sign host certificates. */
@@ -28,20 +33,23 @@ export function knownHostsName(address: string, port: number): string {
   return port === 22 ? address.toLowerCase() : `[${address.toLowerCase()}]:${port}`;
 }
 
-/** The keys a known_hosts file holds for a host; plain, wildcard and hashed names (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
+/**
+ * The keys a known_hosts file holds for a host; plain, wildcard and hashed names (sshd(8), SSH_KNOWN_HOSTS
+ * FILE FORMAT).
+ */
 export function parseKnownHosts(text: string, name: string): KnownKey[] {
   return text.split("\n").flatMap((line) => {
     const words = line.trim().split(/\s+/);
     const marker = words[0]?.startsWith("@") ? words.shift() : undefined;
     const [names, type, blob] = words;
     if (!names || names.startsWith("#") || !type || !blob || !matches(names, name)) return [];
-    if (marker !== undefined && !(marker in MARKS)) return [];
-    const mark = marker === undefined ? undefined : MARKS[marker as keyof typeof MARKS];
+    if (marker !== undefined && !(marker in marks)) return [];
+    const mark = marker === undefined ? undefined : marks[marker as keyof typeof marks];
     return [{ type, fingerprint: fingerprintOf(Buffer.from(blob, "base64")), mark }];
   });
 }
 
-const MARKS = { "@revoked": "revoked", "@cert-authority": "authority" } as const;
+const marks = { "@revoked": "revoked", "@cert-authority": "authority" } as const;
 
 /** The keys that some known_hosts files hold for a host; a file that is not there holds none. */
 export function readKnownHosts(files: readonly string[], name: string): KnownKey[] {
@@ -89,7 +97,7 @@ export function judgeKey(key: Uint8Array, known: readonly KnownKey[]): KeyVerdic
 }
 
 /** Signature algorithms we accept, best first, by the key type they belong to. No SHA-1. */
-const ALGORITHMS = {
+const defaultAlgorithms = {
   "ssh-ed25519": ["ssh-ed25519"],
   "ecdsa-sha2-nistp256": ["ecdsa-sha2-nistp256"],
   "ecdsa-sha2-nistp384": ["ecdsa-sha2-nistp384"],
@@ -97,24 +105,24 @@ const ALGORITHMS = {
   "ssh-rsa": ["rsa-sha2-512", "rsa-sha2-256"],
 } as const;
 
-export type HostKeyAlgorithm = (typeof ALGORITHMS)[keyof typeof ALGORITHMS][number];
+export type HostKeyAlgorithm = (typeof defaultAlgorithms)[keyof typeof defaultAlgorithms][number];
 
 /**
- * One algorithm for each further type of key that servers commonly have. A server shows one key, of the type that both sides
- * like best, which need not be the one that is looked for by its fingerprint.
+ * One algorithm for each further type of key that servers commonly have. A server shows one key, of the type
+ * that both sides like best, which need not be the one that is looked for by its fingerprint.
  */
-export const OTHER_ALGORITHMS = [
+export const otherAlgorithms = [
   "ecdsa-sha2-nistp256",
   "rsa-sha2-512",
 ] as const satisfies readonly HostKeyAlgorithm[];
 
 /**
- * In which order to ask a host for its keys: first the types we hold one of, since a host has several keys and would show
- * us another than the one we know.
+ * In which order to ask a host for its keys: first the types we hold one of, since a host has several keys
+ * and would show us another than the one we know.
  */
 export function keyAlgorithms(known: readonly KnownKey[]): HostKeyAlgorithm[] {
   const held = new Set(known.filter(({ mark }) => mark === undefined).map((key) => key.type));
-  const types = Object.entries(ALGORITHMS);
+  const types = Object.entries(defaultAlgorithms);
   return [...types.filter(([type]) => held.has(type)), ...types.filter(([type]) => !held.has(type))].flatMap(
     ([, algorithms]) => [...algorithms],
   );

@@ -5,7 +5,8 @@ import type { Unvouched } from "./vouch.ts";
 
 /**
  * Words a host key that was not accepted: what it shows, what we know, and how to compare and settle it.
- * @param unvouched where known_hosts trusts an authority for this host, and none of its certificates vouches for the key
+ * @param unvouched where known_hosts trusts an authority for this host, and none of its certificates vouches
+ * for the key
  */
 export function keyError(
   endpoint: Endpoint,

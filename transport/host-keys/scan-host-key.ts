@@ -3,7 +3,7 @@ import ssh2 from "ssh2";
 import type { Endpoint } from "../endpoint.ts";
 import { HostError, type HostName } from "../errors.ts";
 import { harmless } from "../harmless.ts";
-import { fingerprintOf, type HostKeyAlgorithm, keyAlgorithms, OTHER_ALGORITHMS } from "./host-key.ts";
+import { fingerprintOf, type HostKeyAlgorithm, keyAlgorithms, otherAlgorithms } from "./host-key.ts";
 
 /** The public key by which a server proves who it is. */
 export interface ServerKey {
@@ -25,17 +25,19 @@ export interface Scanned {
 interface Wish {
   /** The last machine on the way, for error texts. */
   readonly through?: HostName | undefined;
-  /** Fingerprint that is looked for among the server's keys of other types as well, when it shows another one. */
+  /**
+   * Fingerprint that is looked for among the server's keys of other types as well, when it shows another one.
+   */
   readonly wanted?: string | undefined;
 }
 
-const SCAN_SECONDS = 15;
+const scanSeconds = 15;
 /** A server names itself in one line of at most 255 bytes, which others may come before (RFC 4253, 4.2). */
-const MAX_GREETING = 8192;
+const maxGreeting = 8192;
 
 /**
- * Asks an SSH server for its host key, without logging in: the connection ends when the key is there. Of several keys the
- * server shows the first that both sides like.
+ * Asks an SSH server for its host key, without logging in: the connection ends when the key is there. Of
+ * several keys the server shows the first that both sides like.
  * @param open the stream that a login would run on
  */
 export async function scanHostKey(
@@ -54,7 +56,7 @@ export async function scanHostKey(
   };
   const first = await scanned(keyAlgorithms([]));
   if (wanted === undefined || first.key.fingerprint === wanted) return first;
-  for (const algorithm of OTHER_ALGORITHMS) {
+  for (const algorithm of otherAlgorithms) {
     // A server that has no such key ends the handshake.
     const other = await scanned([algorithm]).catch(() => undefined);
     if (other?.key.fingerprint === wanted) return other;
@@ -70,8 +72,8 @@ async function scan(
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise((resolve, reject) => {
-      const late = () => reject(new Error(`no key within ${SCAN_SECONDS} s`));
-      timer = setTimeout(late, SCAN_SECONDS * 1000);
+      const late = () => reject(new Error(`no key within ${scanSeconds} s`));
+      timer = setTimeout(late, scanSeconds * 1000);
       const software = softwareOn(stream);
       stream.on("error", reject);
       client.on("error", reject).on("close", () => reject(new Error("the server closed the connection")));
@@ -100,7 +102,7 @@ function softwareOn(stream: Duplex): () => string {
   let greeting = "";
   const read = (chunk: Buffer) => {
     greeting += chunk.toString("latin1");
-    if (greeting.length > MAX_GREETING || /^SSH-.*\n/m.test(greeting)) stream.off("data", read);
+    if (greeting.length > maxGreeting || /^SSH-.*\n/m.test(greeting)) stream.off("data", read);
   };
   stream.on("data", read);
   return () => harmless(/^SSH-[\d.]+-([^\r\n]*)/m.exec(greeting)?.[1] ?? "");

@@ -1,16 +1,16 @@
 import { createPublicKey, type JsonWebKey, type KeyObject, verify } from "node:crypto";
 import { SshReader } from "./ssh-reader.ts";
 
-const CURVES = {
+const curves = {
   "ecdsa-sha2-nistp256": { name: "nistp256", crv: "P-256", bytes: 32, hash: "sha256" },
   "ecdsa-sha2-nistp384": { name: "nistp384", crv: "P-384", bytes: 48, hash: "sha384" },
   "ecdsa-sha2-nistp521": { name: "nistp521", crv: "P-521", bytes: 66, hash: "sha512" },
 } as const;
 
 /** Hashes of RSA signatures that we accept. No SHA-1. */
-const RSA_HASHES: Readonly<Record<string, string>> = { "rsa-sha2-256": "sha256", "rsa-sha2-512": "sha512" };
+const rsaHashes: Readonly<Record<string, string>> = { "rsa-sha2-256": "sha256", "rsa-sha2-512": "sha512" };
 /** What OpenSSH asks for, too. */
-const MIN_RSA_BITS = 1024;
+const minRsaBits = 1024;
 
 /**
  * Verifies an SSH signature (RFC 4253, 6.6; RFC 5656, RFC 8332, RFC 8709).
@@ -25,28 +25,28 @@ export function isSignedBy(key: Buffer, data: Buffer, signature: Buffer): boolea
   const value = signed.string();
   signed.end();
   if (type === "ssh-rsa") {
-    const hash = RSA_HASHES[algorithm];
+    const hash = rsaHashes[algorithm];
     if (hash === undefined) throw new Error(`it is signed with ${JSON.stringify(algorithm)}`);
     return verify(hash, data, rsaKey(reader), value);
   }
   if (algorithm !== type) throw new Error("the kinds of its signature and of its authority's key differ");
   if (type === "ssh-ed25519") return verify(null, data, ed25519Key(reader), value);
   if (isCurve(type)) {
-    const { hash, bytes } = CURVES[type];
+    const { hash, bytes } = curves[type];
     const raw = { key: ecdsaKey(reader, type), dsaEncoding: "ieee-p1363" } as const;
     return verify(hash, data, raw, fixedLength(value, bytes));
   }
   throw new Error(`it is signed with ${JSON.stringify(algorithm)}`);
 }
 
-const isCurve = (type: string): type is keyof typeof CURVES => Object.hasOwn(CURVES, type);
+const isCurve = (type: string): type is keyof typeof curves => Object.hasOwn(curves, type);
 
 function rsaKey(reader: SshReader): KeyObject {
   const [e, n] = [reader.natural(), reader.natural()];
   reader.end();
   const key = fromJwk({ kty: "RSA", n: n.toString("base64url"), e: e.toString("base64url") });
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  if (bits < MIN_RSA_BITS) throw new Error(`the key of its authority has ${bits} bits only`);
+  if (bits < minRsaBits) throw new Error(`the key of its authority has ${bits} bits only`);
   return key;
 }
 
@@ -56,8 +56,8 @@ function ed25519Key(reader: SshReader): KeyObject {
   return fromJwk({ kty: "OKP", crv: "Ed25519", x: x.toString("base64url") });
 }
 
-function ecdsaKey(reader: SshReader, type: keyof typeof CURVES): KeyObject {
-  const { name, crv, bytes } = CURVES[type];
+function ecdsaKey(reader: SshReader, type: keyof typeof curves): KeyObject {
+  const { name, crv, bytes } = curves[type];
   const [curve, point] = [reader.text(), reader.string()];
   reader.end();
   const uncompressed = point[0] === 4 && point.length === 1 + 2 * bytes;

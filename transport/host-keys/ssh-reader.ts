@@ -1,4 +1,7 @@
-/** Takes the fields of an SSH message or key apart, one after the other (RFC 4251, 5). Throws where one is not there in whole. */
+/**
+ * Takes the fields of an SSH message or key apart, one after the other (RFC 4251, 5). Throws where one is not
+ * there in whole.
+ */
 export class SshReader {
   readonly #bytes: Buffer;
   #at = 0;

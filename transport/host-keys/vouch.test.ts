@@ -35,7 +35,10 @@ describeOnSshd("a host whose key an authority of known_hosts vouches for", () =>
   const sign = (sshd: TestSshd, options = ["-n", "127.0.0.1"], key = "host") =>
     keygen("-s", join(folder, "ca"), "-I", "rack1", "-h", ...options, join(sshd.folder, `${key}.pub`));
 
-  /** A server whose certificate of its ed25519 key was signed so. @param options of ssh-keygen; `undefined`: it has none */
+  /**
+   * A server whose certificate of its ed25519 key was signed so. @param options of ssh-keygen; `undefined`:
+   * it has none
+   */
   async function signed(options?: readonly string[], ...settings: string[]): Promise<TestSshd> {
     const sshd = await startSshd(settings);
     cleanups.push(() => sshd.remove());

@@ -2,8 +2,8 @@ import type { Duplex } from "node:stream";
 import type { Endpoint } from "../endpoint.ts";
 import {
   CannotFetch,
-  CERTIFICATE_TYPES,
   type CertificateType,
+  certificateTypes,
   fetchCertificate,
 } from "./fetch-certificate.ts";
 import { judgeCertificate } from "./host-certificate.ts";
@@ -17,12 +17,12 @@ export interface Unvouched {
   readonly cure: string;
 }
 
-const TYPES = Object.keys(CERTIFICATE_TYPES) as CertificateType[];
+const keyTypes = Object.keys(certificateTypes) as CertificateType[];
 
 /**
- * The key for which a certificate of the host vouches, or why there is none. The host is asked for its certificates one
- * after the other until one is right: most have one for their ed25519 key, and servers and firewalls count connections
- * that log nobody in.
+ * The key for which a certificate of the host vouches, or why there is none. The host is asked for its
+ * certificates one after the other until one is right: most have one for their ed25519 key, and servers and
+ * firewalls count connections that log nobody in.
  * @param open makes a new connection to the host; what it rejects with goes on to the caller
  */
 export async function vouchedKey(
@@ -34,8 +34,8 @@ export async function vouchedKey(
   const expected = { name: endpoint.knownAs ?? endpoint.address.toLowerCase(), known, now: new Date() };
   const faults: string[] = [];
   let offered: readonly string[] | undefined;
-  for (const type of TYPES) {
-    if (offered && !offered.some((name) => CERTIFICATE_TYPES[type].test(name))) continue;
+  for (const type of keyTypes) {
+    if (offered && !offered.some((name) => certificateTypes[type].test(name))) continue;
     try {
       const shown = await fetchCertificate(await open(), type, onHeard, signal);
       offered = shown.offered;

@@ -2,8 +2,9 @@ import { sh } from "../command.ts";
 import type { Fact } from "../host.ts";
 
 /**
- * Tells one boot of a machine from the next: the kernel's boot id and the start time of PID 1. The second matters for
- * containers, which share the boot id of their kernel (proc_pid_stat(5): field 22, counted behind the name in brackets).
+ * Tells one boot of a machine from the next: the kernel's boot id and the start time of PID 1. The second
+ * matters for containers, which share the boot id of their kernel (proc_pid_stat(5): field 22, counted behind
+ * the name in brackets).
  */
 export const bootIdentity: Fact<string> = {
   name: "boot identity",

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { sh } from "../command.ts";
 import { posixShell } from "./dialect.ts";
 
-const NONCE = "5e1f00d5e1f00d5e1f00d5e1f00d5e1f";
-const { first, request } = posixShell.converse(NONCE);
+const testNonce = "5e1f00d5e1f00d5e1f00d5e1f00d5e1f";
+const { first, request } = posixShell.converse(testNonce);
 let folder = "";
 
 beforeEach(() => {
@@ -23,8 +23,8 @@ test("a frame ends on both streams, with the exit code of the command", () => {
   const { stdout, stderr } = feed(
     request({ command: sh`echo out; echo err >&2; exit 3`, timeoutSeconds: 5 }),
   );
-  expect(stdout).toBe(`out\n${NONCE} 3\n`);
-  expect(stderr).toBe(`err\n${NONCE}\n`);
+  expect(stdout).toBe(`out\n${testNonce} 3\n`);
+  expect(stderr).toBe(`err\n${testNonce}\n`);
 });
 
 test("a syntax error stays inside its own frame", () => {
@@ -32,20 +32,20 @@ test("a syntax error stays inside its own frame", () => {
     request({ command: sh`if then`, timeoutSeconds: 5 }) +
       request({ command: sh`echo next`, timeoutSeconds: 5 }),
   );
-  expect(stdout).toBe(`${NONCE} 2\nnext\n${NONCE} 0\n`);
+  expect(stdout).toBe(`${testNonce} 2\nnext\n${testNonce} 0\n`);
 });
 
 test("a script longer than an argument may be is run whole, with its own stdin and no stray descriptor", () => {
   const long = sh`: ${"x".repeat(300_000)}
 cat; [ -e /proc/$$/fd/3 ] && echo 'descriptor 3 is left open'; exit 4`;
   const { stdout } = feed(request({ command: long, timeoutSeconds: 5, stdin: "input\n" }));
-  expect(stdout).toBe(`input\n${NONCE} 4\n`);
+  expect(stdout).toBe(`input\n${testNonce} 4\n`);
 });
 
 test("stdin may hold what would end a here-document", () => {
-  const text = `${NONCE}-0\n${NONCE}\nEOF`;
+  const text = `${testNonce}-0\n${testNonce}\nEOF`;
   const { stdout } = feed(request({ command: sh`cat`, timeoutSeconds: 5, stdin: text }));
-  expect(stdout).toBe(`${text}${NONCE} 0\n`);
+  expect(stdout).toBe(`${text}${testNonce} 0\n`);
 });
 
 test("nothing is run of a request that was cut off on its way, wherever the cut", () => {

@@ -1,11 +1,12 @@
 import { type Command, quote, sh, shownCommand } from "../command.ts";
 import type { Assignment, Dialect } from "../dialect.ts";
 
-// The kernel refuses a single argument above 128 KiB; longer scripts go to `sh` through a file descriptor instead.
-const LONGEST_ARGUMENT = 100_000;
+// The kernel refuses a single argument above 128 KiB; longer scripts go to `sh` through a file descriptor
+// instead.
+const longestArgument = 100_000;
 
 /** Seconds between the polite and the forced end of a command that ran out of time. */
-const KILL_AFTER = 5;
+const killAfter = 5;
 
 /** What is said to `/bin/sh`: its own language, read from stdin. */
 export const posixShell: Dialect = {
@@ -26,7 +27,10 @@ export const posixShell: Dialect = {
   }),
 };
 
-/** Prepares a fresh worker shell: environment, and `e`, which ends a frame on both streams with the last exit code. */
+/**
+ * Prepares a fresh worker shell: environment, and `e`, which ends a frame on both streams with the last exit
+ * code.
+ */
 function prologue(nonce: string): string {
   return [
     "export HOME=/root LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -44,9 +48,10 @@ function shellTextOf(command: Command): string {
 }
 
 /**
- * The text a worker shell is given for one command. `timeout` ends the command and its process group. The braces make the
- * shell read all of it before it starts: if the connection breaks half-way, nothing of it is run, least of all with half
- * of its stdin (a shell takes the end of its input as the end of a here-document).
+ * The text a worker shell is given for one command. `timeout` ends the command and its process group. The
+ * braces make the shell read all of it before it starts: if the connection breaks half-way, nothing of it is
+ * run, least of all with half of its stdin (a shell takes the end of its input as the end of a
+ * here-document).
  */
 function wrapped({ command, timeoutSeconds, stdin }: Assignment, nonce: string): string {
   const text = shellTextOf(command);
@@ -59,9 +64,9 @@ function wrapped({ command, timeoutSeconds, stdin }: Assignment, nonce: string):
   const input = stdin === undefined || stdin.length === 0 ? undefined : Buffer.from(stdin).toString("base64");
   const before = input === undefined ? "" : `base64 -d ${document(input)} | `;
   const after = input === undefined ? " </dev/null" : "";
-  const limit = `timeout -k ${KILL_AFTER} ${timeoutSeconds}`;
+  const limit = `timeout -k ${killAfter} ${timeoutSeconds}`;
   const child =
-    Buffer.byteLength(text) <= LONGEST_ARGUMENT
+    Buffer.byteLength(text) <= longestArgument
       ? `${limit} sh -c ${quote(text)}`
       : `${limit} sh /dev/fd/3 3${document(`exec 3<&-\n${text}`)}`;
   return `{ ${before}${child}${after}\n${documents.join("")}}; e\n`;

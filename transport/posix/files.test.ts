@@ -17,7 +17,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-/** Writes into a folder whose owner acts at the moment when a program of ours is started, before (or after) it does its work. */
+/**
+ * Writes into a folder whose owner acts at the moment when a program of ours is started, before (or after) it
+ * does its work.
+ */
 function writeBeside(program: "mktemp" | "cat" | "none", act: string) {
   const own = `/usr/bin/${program}`;
   const fake = {

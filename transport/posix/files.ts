@@ -4,26 +4,29 @@ import { type Command, sh } from "../command.ts";
 import type { FileAttributes } from "../host.ts";
 
 /** Exit code of {@link readFile} when there is no such file. */
-const ABSENT = 100;
+const absentCode = 100;
 
-/** Prints a regular file; exits {@link ABSENT} if there is nothing, with a word on stderr if it is something else. */
+/**
+ * Prints a regular file; exits {@link absentCode} if there is nothing, with a word on stderr if it is
+ * something else.
+ */
 export function readFile(path: string): FileQuestion {
   absolute(path);
   return {
     command: sh`if [ -f ${path} ]; then exec cat ${path}; fi
 if [ -e ${path} ]; then echo 'it is there and is not a regular file' >&2; exit 1; fi
-exit ${ABSENT}`,
+exit ${absentCode}`,
     contentOf({ exitCode, stdout }) {
       if (exitCode === 0) return stdout;
-      return exitCode === ABSENT ? undefined : "refused";
+      return exitCode === absentCode ? undefined : "refused";
     },
   };
 }
 
 /**
- * Puts stdin in place as a whole or not at all: the new file gets its owner and mode while it is still called something
- * else, in the same folder, so that the last step is a rename. All goes through the one file that was opened: the owner of the
- * folder may put something else under its name meanwhile.
+ * Puts stdin in place as a whole or not at all: the new file gets its owner and mode while it is still called
+ * something else, in the same folder, so that the last step is a rename. All goes through the one file that
+ * was opened: the owner of the folder may put something else under its name meanwhile.
  */
 export function writeFile(path: string, attributes: FileAttributes): Command {
   absolute(path);

@@ -7,8 +7,8 @@ import { sh } from "../command.ts";
 import { posixShell } from "./dialect.ts";
 import { loginCommand } from "./login-command.ts";
 
-const NONCE = "5e1f00d5e1f00d5e1f00d5e1f00d5e1f";
-const { first, request } = posixShell.converse(NONCE);
+const testNonce = "5e1f00d5e1f00d5e1f00d5e1f00d5e1f";
+const { first, request } = posixShell.converse(testNonce);
 let folder = "";
 
 beforeEach(() => {
@@ -30,14 +30,14 @@ describe.each(["/bin/sh", "/usr/bin/fish", "/bin/tcsh"])("with %s as login shell
     chmodSync(join(folder, "sudo"), 0o755);
     const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, i) => (i * 7919) % 256));
     const input = first + request({ command: sh`cat >&2; exit 3`, timeoutSeconds: 20, stdin: bytes });
-    const command = loginCommand(NONCE, user, { prompt: undefined, terminal });
+    const command = loginCommand(testNonce, user, { prompt: undefined, terminal });
     const env = { PATH: `${folder}:/usr/bin:/bin`, HOME: folder, SHELL: shell };
     const result = spawnSync("setsid", ["-w", shell, "-c", command], { input, env, maxBuffer: 1e7 });
-    expect(result.stdout.toString()).toBe(`${NONCE}\n${NONCE} 3\n`);
-    const greeting = Buffer.from(`${terminal ? "a terminal\n" : ""}${NONCE}\n`);
+    expect(result.stdout.toString()).toBe(`${testNonce}\n${testNonce} 3\n`);
+    const greeting = Buffer.from(`${terminal ? "a terminal\n" : ""}${testNonce}\n`);
     expect(result.stderr.subarray(0, greeting.length).toString()).toBe(greeting.toString());
     expect(
-      result.stderr.subarray(greeting.length).equals(Buffer.concat([bytes, Buffer.from(`${NONCE}\n`)])),
+      result.stderr.subarray(greeting.length).equals(Buffer.concat([bytes, Buffer.from(`${testNonce}\n`)])),
     ).toBe(true);
   });
 });

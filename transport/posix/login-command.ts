@@ -9,9 +9,9 @@ interface Sudo {
 }
 
 /**
- * What sshd is asked to start: a root shell that first says on both streams, past all that login shells print, that it is
- * there. The nonce is broken in two so that a login shell that echoes the command (`set -x`) does not say it. The text is
- * read by the login shell, so it is what sh, fish and csh understand alike.
+ * What sshd is asked to start: a root shell that first says on both streams, past all that login shells
+ * print, that it is there. The nonce is broken in two so that a login shell that echoes the command (`set
+ * -x`) does not say it. The text is read by the login shell, so it is what sh, fish and csh understand alike.
  */
 export function loginCommand(nonce: string, user: string, { prompt, terminal }: Sudo): string {
   const word = `${nonce.slice(0, 8)}""${nonce.slice(8)}`;
@@ -23,9 +23,10 @@ export function loginCommand(nonce: string, user: string, { prompt, terminal }: 
 }
 
 /**
- * Gives a command a controlling terminal, which is what sudo looks for, while its stdin, stdout and stderr stay the pipes they
- * are: a terminal in between would change bytes and make one stream of two. script(1) makes the terminal. The command goes in
- * a variable, since quotes within quotes within quotes are not the same in fish.
+ * Gives a command a controlling terminal, which is what sudo looks for, while its stdin, stdout and stderr
+ * stay the pipes they are: a terminal in between would change bytes and make one stream of two. script(1)
+ * makes the terminal. The command goes in a variable, since quotes within quotes within quotes are not the
+ * same in fish.
  */
 function onTerminal(command: string): string {
   const piped = quote(`${command} <&7 >&8 2>&9 7<&- 8>&- 9>&-`);

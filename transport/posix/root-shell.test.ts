@@ -12,8 +12,9 @@ import { Worker } from "../worker.ts";
 import { posixShell } from "./dialect.ts";
 import { rootOpener } from "./root-shell.ts";
 
-// A stand-in for sudo, so that the test needs no second user on this machine. Its texts, its exit codes and the way it
-// reads the password (byte by byte, so that nothing behind it is lost) are those of sudo 1.9.13p3 on Debian 12.
+// A stand-in for sudo, so that the test needs no second user on this machine. Its texts, its exit codes and
+// the way it reads the password (byte by byte, so that nothing behind it is lost) are those of sudo 1.9.13p3
+// on Debian 12.
 const sudo = (
   allows: "all" | "with password" | "nobody" | "on a terminal" | "nothing, expired",
 ) => `#!/bin/bash

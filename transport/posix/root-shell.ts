@@ -14,20 +14,20 @@ export interface RootLogin {
 }
 
 /** sshd allows 10 sessions a connection; 6 were seen never to fail. One of them is kept for the lock. */
-const MAX_WORKERS = 5;
+const maxWorkers = 5;
 
 /** Root shells of a machine: the login's own, or sudo's. */
 export const rootShells = (login: RootLogin): ShellKind => ({
   host: login.host,
   dialect: posixShell,
-  most: MAX_WORKERS,
+  most: maxWorkers,
   sessionHint: "look at MaxSessions in /etc/ssh/sshd_config and at its log: journalctl -u ssh -n 20",
   opener: () => rootOpener(login),
 });
 
 /**
- * Opens root shells, answering sudo's prompt. Rejects with `auth` where the password is wrong, with `refused` where login or
- * sudo gives no shell for another reason, naming the cure.
+ * Opens root shells, answering sudo's prompt. Rejects with `auth` where the password is wrong, with `refused`
+ * where login or sudo gives no shell for another reason, naming the cure.
  */
 export function rootOpener(login: RootLogin): Opener {
   // sudo wants a terminal here; found out by the first shell, known to the others.

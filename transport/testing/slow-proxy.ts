@@ -17,8 +17,11 @@ export interface SlowProxy {
   close(): Promise<void>;
 }
 
-/** Bytes that are under way at most, beside what the link itself holds; more waits at the sender, as in a real network. */
-const BUFFERED = 64 * 1024;
+/**
+ * Bytes that are under way at most, beside what the link itself holds; more waits at the sender, as in a real
+ * network.
+ */
+const buffered = 64 * 1024;
 
 /** Passes connections on to a port of 127.0.0.1, or of another host, late and slowly. */
 export async function startSlowProxy(
@@ -64,7 +67,7 @@ export async function startSlowProxy(
 function carry(from: Socket, to: Socket, { delayMs, bytesPerSecond }: Link): void {
   // Timers alone do not keep their order.
   const queue: { readonly at: number; readonly size: number; readonly arrive: () => void }[] = [];
-  const most = BUFFERED + (bytesPerSecond * delayMs) / 1000;
+  const most = buffered + (bytesPerSecond * delayMs) / 1000;
   let free = 0;
   let underWay = 0;
   const deliver = () => {

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type HostEntry, hostEntry } from "#inventory/inventory.ts";
 import { fingerprintOf } from "../host-keys/host-key.ts";
 
-const SSHD = "/usr/sbin/sshd";
+const sshdPath = "/usr/sbin/sshd";
 
 /** An OpenSSH server of the test's own on loopback, with its own keys and settings. */
 export interface TestSshd {
@@ -34,10 +34,13 @@ export interface TestSshd {
 /** What this machine lacks for a test sshd; `undefined` if nothing. */
 export function missingForSshd(): string | undefined {
   if (userInfo().uid !== 0) return "needs Linux root";
-  return existsSync(SSHD) ? undefined : `${SSHD} is missing: apt-get install openssh-server`;
+  return existsSync(sshdPath) ? undefined : `${sshdPath} is missing: apt-get install openssh-server`;
 }
 
-/** Starts an sshd as root. Throws, naming what is missing, where it cannot. @param settings lines of sshd_config */
+/**
+ * Starts an sshd as root. Throws, naming what is missing, where it cannot. @param settings lines of
+ * sshd_config
+ */
 export async function startSshd(settings: readonly string[] = []): Promise<TestSshd> {
   const missing = missingForSshd();
   if (missing !== undefined) throw new Error(missing);
@@ -86,7 +89,7 @@ export async function startSshd(settings: readonly string[] = []): Promise<TestS
       ...overrides,
     }),
     async start() {
-      child = spawn(SSHD, ["-D", "-e", "-f", join(folder, "sshd_config")], {
+      child = spawn(sshdPath, ["-D", "-e", "-f", join(folder, "sshd_config")], {
         stdio: ["ignore", "ignore", "pipe"],
       });
       let log = "";

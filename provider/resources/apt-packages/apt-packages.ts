@@ -85,7 +85,10 @@ const aptReady: readonly Step[] = [
   }),
 ];
 
-/** What came with us goes, and what was only a dependency before us is that again. What was asked for before us stays. */
+/**
+ * What came with us goes, and what was only a dependency before us is that again. What was asked for before
+ * us stays.
+ */
 function* undo(names: readonly string[], before: Context<Want>["before"]): Generator<Step> {
   const found = (name: string): Json | undefined => before(itemName(name));
   const ours = names.filter((name) => found(name) === undefined);
@@ -132,8 +135,9 @@ const itemName = (name: string) => `package ${name}`;
 /**
  * A set of packages, installed and marked as asked for.
  *
- * Never removes a package that stood there before: an install that would remove one fails, and removal takes only what
- * came with these packages and nothing else depends on. Configuration files and data of removed packages stay.
+ * Never removes a package that stood there before: an install that would remove one fails, and removal takes
+ * only what came with these packages and nothing else depends on. Configuration files and data of removed
+ * packages stay.
  */
 export const aptPackages = defineResource({
   type: "AptPackages",
@@ -174,7 +178,8 @@ export const aptPackages = defineResource({
     };
   },
 
-  // A package that was there before us is left as it is now: to downgrade it because nobody pins it any more helps nobody.
+  // A package that was there before us is left as it is now: to downgrade it because nobody pins it any more
+  // helps nobody.
   restored: (before) => before !== automatic,
 
   *apply(want, have, { before }) {

@@ -5,8 +5,8 @@ import { raw, type ShellCommand, script, sh, shellScript } from "#transport/comm
 type Wanted = Readonly<Record<string, string>>;
 
 /**
- * No questions, edited configuration files stay as they are, and needrestart (Ubuntu) only lists: restarting a service
- * that is serving is nobody's wish here.
+ * No questions, edited configuration files stay as they are, and needrestart (Ubuntu) only lists: restarting
+ * a service that is serving is nobody's wish here.
  */
 const quiet: ShellCommand = sh`export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l`;
 
@@ -22,7 +22,8 @@ export const packageArguments = (wanted: Wanted): string[] =>
 function installArguments(wanted: Wanted): string[] {
   const pinned = Object.values(wanted).some((version) => version !== "any");
   return [
-    // apt would rather remove a conflicting package than fail; whatever stood there before us is not ours to remove.
+    // apt would rather remove a conflicting package than fail; whatever stood there before us is not ours to
+    // remove.
     ...["install", "-q", "-y", "--no-install-recommends", "--no-remove"],
     ...(pinned ? ["--allow-downgrades"] : []),
     ...dpkgOptions,
@@ -39,9 +40,10 @@ dpkg --force-confdef --force-confold --configure -a`;
 const refreshErrors = "/run/gpu-hosts-apt-update";
 
 /**
- * Fetches the packages; refreshes the lists first if they are older than a day, and after a fetch that fails because they
- * do not know a package or know it where it no longer is. A vendor whose server is down must not keep others' packages
- * away, so the outcome shows when installing. (apt touches lists/partial at each refresh, the lists only when they change.)
+ * Fetches the packages; refreshes the lists first if they are older than a day, and after a fetch that fails
+ * because they do not know a package or know it where it no longer is. A vendor whose server is down must not
+ * keep others' packages away, so the outcome shows when installing. (apt touches lists/partial at each
+ * refresh, the lists only when they change.)
  */
 export const refreshLists = (wanted: Wanted): ShellCommand => sh`${quiet}
 fetch() { apt-get ${installArguments(wanted)} --download-only; }
@@ -52,7 +54,10 @@ cat ${refreshErrors} >&2; exit 0`;
 export const install = (wanted: Wanted): ShellCommand => sh`${quiet}
 exec apt-get ${installArguments(wanted)}`;
 
-/** Extended regular expressions for what somebody may have meant: one letter off, another number in it, more after it. */
+/**
+ * Extended regular expressions for what somebody may have meant: one letter off, another number in it, more
+ * after it.
+ */
 function nearTo(name: string): { readonly letter: string; readonly wider: string } {
   const literal = (text: string) => text.replaceAll(/[.+]/g, "\\$&");
   const letter = [...name].flatMap((_, i) => {
@@ -106,7 +111,10 @@ export const markAutomatic = (names: readonly string[]): ShellCommand => sh`apt-
 
 const removal = script(import.meta.url, "./remove-unneeded.sh");
 
-/** Removes those of our packages that nobody needs, with what only they needed; the rest of them is marked automatic. */
+/**
+ * Removes those of our packages that nobody needs, with what only they needed; the rest of them is marked
+ * automatic.
+ */
 export const removeUnneeded = (names: readonly string[]): ShellCommand => sh`${quiet}
 remove_packages() { apt-get remove -q -y -o APT::Get::AutomaticRemove=false ${[...dpkgOptions, ...lockOptions]} "$@"; }
 ${shellScript(removal, names)}`;

@@ -53,7 +53,10 @@ const inputs = z
 
 type Want = z.output<typeof inputs>;
 
-/** As the owners record keeps a source of that name: the text of a file that says more than our inputs have words for. */
+/**
+ * As the owners record keeps a source of that name: the text of a file that says more than our inputs have
+ * words for.
+ */
 type Original = Partial<Want> & { readonly sourcesText?: string; readonly pinText?: string };
 
 const sourcesPath = (name: string) => `/etc/apt/sources.list.d/${name}.sources`;
@@ -97,8 +100,9 @@ function saysMore(key: string, path: string, { rendered, text }: ParsedFile<unkn
 }
 
 /**
- * Tries the source before apt ever sees it: alone, with its key, in a folder of /run. A source that does not work would
- * otherwise stop every later `apt-get update` on the machine. What stands in sources.list.d has therefore been fetched.
+ * Tries the source before apt ever sees it: alone, with its key, in a folder of /run. A source that does not
+ * work would otherwise stop every later `apt-get update` on the machine. What stands in sources.list.d has
+ * therefore been fetched.
  */
 function* tryOut(want: Want): Generator<Step> {
   const folder = `/run/gpu-hosts-apt/${want.name}`;
@@ -113,7 +117,8 @@ function* tryOut(want: Want): Generator<Step> {
   if [ -f "$file" ] && [ "$file" != ${sourcesPath(want.name)} ]; then cp -- "$file" ${`${folder}/parts/`}; fi
 done
 apt-get indextargets -o Dir::Etc::sourceparts=${`${folder}/parts`} > /dev/null`);
-  // For apt a key that is missing or a file that cannot be fetched is a warning; Error-Mode came with apt 2.3.
+  // For apt a key that is missing or a file that cannot be fetched is a warning; Error-Mode came with apt
+  // 2.3.
   yield run(
     sh`apt-get update -q -o Dir::Etc::sourcelist=${candidate} -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=false \\
   -o APT::Update::Error-Mode=any -o Acquire::Retries=2 2> ${`${folder}/errors`}
@@ -131,8 +136,9 @@ function* restore(path: string, text: string | undefined): Generator<Step> {
 /**
  * One package source, trusted by one key, with an optional preference.
  *
- * Refused before anything of the machine is changed: a key that does not fit, an address that cannot be fetched, the same
- * repository in another file. Removal puts back the files of that name that were there before.
+ * Refused before anything of the machine is changed: a key that does not fit, an address that cannot be
+ * fetched, the same repository in another file. Removal puts back the files of that name that were there
+ * before.
  */
 export const aptSource = defineResource({
   type: "AptSource",

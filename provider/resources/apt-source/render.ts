@@ -73,7 +73,10 @@ function crc24(data: Buffer): Buffer {
   return Buffer.from([crc >> 16, crc >> 8, crc]);
 }
 
-/** The key as an `.asc` file; vendors publish theirs armored or binary, apt takes a binary one only under another suffix. */
+/**
+ * The key as an `.asc` file; vendors publish theirs armored or binary, apt takes a binary one only under
+ * another suffix.
+ */
 export function renderKey(key: string): string {
   if (key.includes("-----BEGIN")) return `${key.trim()}\n`;
   const data = Buffer.from(key, "base64");

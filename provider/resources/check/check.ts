@@ -28,9 +28,9 @@ const inputs = z.strictObject({
 });
 
 /**
- * A probe that was passed: run once for each generation of what it asks, the result recorded on the host. Reading it
- * looks at the record and asks the service nothing: how a service is *now* is the question of `verify`.
- * Removal forgets the record.
+ * A probe that was passed: run once for each generation of what it asks, the result recorded on the host.
+ * Reading it looks at the record and asks the service nothing: how a service is *now* is the question of
+ * `verify`. Removal forgets the record.
  */
 export const check = defineResource({
   type: "Check",

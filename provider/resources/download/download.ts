@@ -13,8 +13,8 @@ import { defineResource, type Finding, type Observation } from "#provider/contra
 import { long } from "#provider/contract/step.ts";
 import {
   archiveFile,
-  DOWNLOADS,
   downloadFolder,
+  downloadsFolder,
   fileName,
   nameFolder,
   recordFile,
@@ -66,7 +66,7 @@ const inputs = z
     directory: z
       .string()
       .regex(/^\/(?!.*(\/\/|\/\.{1,2}(\/|$)))[^\0\n]*[^/]$/, "must be an absolute path")
-      .default(DOWNLOADS)
+      .default(downloadsFolder)
       .describe("Folder of all downloads; one lands in <directory>/<name>/<first 12 digits of sha256>."),
   })
   .refine(({ unpack, url }) => !unpack || !/\.(zip|7z|rar|deb|rpm)$/i.test(safeFileName(url)), {
@@ -164,11 +164,13 @@ function seenConfig(want: Want, record: string): Partial<Want> {
 }
 
 /**
- * A vendor's file by address and hash, as it is or unpacked. Fetched in the background of the host, so that neither a lost
- * connection nor Ctrl-C loses what is there, and complete and verified before it stands in its place.
+ * A vendor's file by address and hash, as it is or unpacked. Fetched in the background of the host, so that
+ * neither a lost connection nor Ctrl-C loses what is there, and complete and verified before it stands in its
+ * place.
  *
- * Another content is made beside the old one before anything moves to it. When the old one leaves, it stays as the
- * previous generation until the next change; older ones go. With the last resource of the name all of them go.
+ * Another content is made beside the old one before anything moves to it. When the old one leaves, it stays
+ * as the previous generation until the next change; older ones go. With the last resource of the name all of
+ * them go.
  */
 export const download = defineResource({
   type: "Download",

@@ -9,11 +9,11 @@ export interface DownloadPlace {
 }
 
 /** Default of the input `directory`. */
-export const DOWNLOADS = "/var/lib/gpu-hosts/downloads";
+export const downloadsFolder = "/var/lib/gpu-hosts/downloads";
 
 const generation = ({ sha256 }: DownloadPlace) => sha256.slice(0, 12);
 const place = (it: DownloadPlace, kind = "") =>
-  `${it.directory ?? DOWNLOADS}/${kind}${it.name}/${generation(it)}`;
+  `${it.directory ?? downloadsFolder}/${kind}${it.name}/${generation(it)}`;
 
 /** Last part of an address; the name of the file that it gives. Empty where the address ends in a slash. */
 export const fileName = (url: string): string =>
@@ -27,7 +27,8 @@ export const downloadFile = (it: DownloadPlace & { readonly url: string }): stri
   `${place(it)}/${fileName(it.url)}`;
 
 /** Folder of all generations of a download. */
-export const nameFolder = ({ directory = DOWNLOADS, name }: DownloadPlace): string => `${directory}/${name}`;
+export const nameFolder = ({ directory = downloadsFolder, name }: DownloadPlace): string =>
+  `${directory}/${name}`;
 
 /** What stood in the folder when it was put there, beside it, so that no program takes it for a part. */
 export const recordFile = (it: DownloadPlace): string => place(it, ".verified/");
@@ -39,7 +40,7 @@ export const stagingFolder = (it: DownloadPlace): string => place(it, ".partial/
 export const archiveFile = (it: DownloadPlace): string => place(it, ".archives/");
 
 /** Name of the background work; two downloads never share it. */
-export function workName({ name, directory = DOWNLOADS }: DownloadPlace): string {
+export function workName({ name, directory = downloadsFolder }: DownloadPlace): string {
   const hash = createHash("sha256").update(`${directory}/${name}`).digest("hex").slice(0, 8);
   return `download-${name}-${hash}`;
 }

@@ -59,8 +59,8 @@ const isFile = (value: unknown): value is z.output<typeof file> =>
   typeof value === "object" && value !== null && "content" in value;
 
 /**
- * Folders that a tool of the system reads; without it the file alone has no effect. It reads the text before the file is
- * written: a run that is cut off in between finds the file missing, and does both again.
+ * Folders that a tool of the system reads; without it the file alone has no effect. It reads the text before
+ * the file is written: a run that is cut off in between finds the file missing, and does both again.
  */
 const readers: readonly { folder: string; command: (path: string) => ShellCommand }[] = [
   { folder: "/etc/sysusers.d", command: (at) => sh`systemd-sysusers --replace=${at} -` },
@@ -84,7 +84,9 @@ interface Seen {
   readonly wrong?: string;
 }
 
-/** @param wants what is wanted here, and what was last; @param wanted the first of them, if it is still wanted */
+/**
+ * @param wants what is wanted here, and what was last; @param wanted the first of them, if it is still wanted
+ */
 function seenAt(
   entry: Entry,
   read: Buffer | undefined,
@@ -175,8 +177,9 @@ const ordered = (files: Readonly<Record<string, Wanted>>) =>
   Object.entries(files).sort(([a, x], [b, y]) => (order(a, x) < order(b, y) ? -1 : 1));
 
 /**
- * Files, directories and symlinks. Files move into place atomically. What stood at a path before is kept aside and put back
- * when the path leaves the map or the resource goes; a directory goes only when it is empty.
+ * Files, directories and symlinks. Files move into place atomically. What stood at a path before is kept
+ * aside and put back when the path leaves the map or the resource goes; a directory goes only when it is
+ * empty.
  */
 export const files = defineResource({
   type: "Files",

@@ -5,7 +5,10 @@ export const bootFile = "/etc/gpu-hosts/firewall.nft";
 export const bootUnit = "gpu-hosts-firewall.service";
 export const bootUnitPath = `/etc/systemd/system/${bootUnit}`;
 
-/** nftables.service empties all tables when it starts, so ours follows it, through its restarts and reloads too. */
+/**
+ * nftables.service empties all tables when it starts, so ours follows it, through its restarts and reloads
+ * too.
+ */
 export const bootUnitText = `[Unit]
 Description=Who may connect to the ports of gpu-hosts services
 DefaultDependencies=no

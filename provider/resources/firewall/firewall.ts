@@ -96,11 +96,12 @@ function* withdrawBoot(): Generator<Step> {
 }
 
 /**
- * Who may connect to the ports of our services: all such rules of a machine. Ports it does not name are left alone, and so
- * are rules that are not ours: what another firewall refuses stays refused.
+ * Who may connect to the ports of our services: all such rules of a machine. Ports it does not name are left
+ * alone, and so are rules that are not ours: what another firewall refuses stays refused.
  *
- * Kept in a table of our own (`inet gpu_hosts`), loaded again at boot; where ufw is active, as rules with the comment
- * `gpu-hosts`. Each change proves by a new SSH connection that it locks nobody out, else the machine takes it back.
+ * Kept in a table of our own (`inet gpu_hosts`), loaded again at boot; where ufw is active, as rules with the
+ * comment `gpu-hosts`. Each change proves by a new SSH connection that it locks nobody out, else the machine
+ * takes it back.
  */
 export const firewall = defineResource({
   type: "Firewall",

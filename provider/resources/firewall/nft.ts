@@ -32,8 +32,9 @@ function renderLine({ port, source, verdict, comment }: Line): string {
 export const noTable = "table inet gpu_hosts\ndelete table inet gpu_hosts\n";
 
 /**
- * A file for `nft -f` that replaces our table in one transaction. Answers to what this machine asked for pass first (its own
- * connections may leave from a guarded port number); an open connection to a port that is closed ends.
+ * A file for `nft -f` that replaces our table in one transaction. Answers to what this machine asked for pass
+ * first (its own connections may leave from a guarded port number); an open connection to a port that is
+ * closed ends.
  */
 export const renderTable = (ports: Ports): string => `${noTable}table inet gpu_hosts {
 	chain input {

@@ -24,7 +24,9 @@ const linesOf = (port: string, { from }: Rule): readonly Line[] =>
 
 const portKey = ({ protocol, port }: UfwRule) => `${protocol}/${port.replace(":", "-")}`;
 
-/** The rule both ufw lists must hold to mean what a line says; those with an address stand in one list only. */
+/**
+ * The rule both ufw lists must hold to mean what a line says; those with an address stand in one list only.
+ */
 function standsFor(line: Line): (rule: UfwRule) => boolean {
   return (rule) =>
     rule.plain &&
@@ -37,7 +39,10 @@ function standsFor(line: Line): (rule: UfwRule) => boolean {
 const families = (line: Line): readonly number[] =>
   line.source === "any" ? [4, 6] : [line.source.includes(":") ? 6 : 4];
 
-/** Place of a line in each list where it belongs; `undefined` if it is missing in one. An equal rule of somebody else serves as well. */
+/**
+ * Place of a line in each list where it belongs; `undefined` if it is missing in one. An equal rule of
+ * somebody else serves as well.
+ */
 function places(line: Line, rules: readonly UfwRule[]): readonly number[] | undefined {
   const found = families(line).map((family) =>
     rules.filter((rule) => rule.family === family).findIndex(standsFor(line)),
@@ -45,7 +50,9 @@ function places(line: Line, rules: readonly UfwRule[]): readonly number[] | unde
   return found.includes(-1) ? undefined : found;
 }
 
-/** Whether a foreign rule that speaks of the port to everybody stands before ours and so decides in its place. */
+/**
+ * Whether a foreign rule that speaks of the port to everybody stands before ours and so decides in its place.
+ */
 function overruled(line: Line, rules: readonly UfwRule[]): boolean {
   const own = standsFor(line);
   return families(line).some((family) => {

@@ -9,7 +9,10 @@ export interface Wanted {
   readonly urls: readonly string[];
 }
 
-/** A script that leaves every file verified in its folder with a stamp of that. The token is the first line of stdin. */
+/**
+ * A script that leaves every file verified in its folder with a stamp of that. The token is the first line of
+ * stdin.
+ */
 export function modelScript(model: ModelPlace, wanted: readonly Wanted[]): ShellCommand {
   const fetches = wanted.map(
     ({ file, sha256, urls }): Fetch => ({

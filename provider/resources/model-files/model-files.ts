@@ -65,7 +65,10 @@ function urlsOf({ source, name, revision }: Want, file: string): string[] {
   return [source.url, ...source.mirrors].map((folder) => `${folder.replace(/\/+$/, "")}/${path}`);
 }
 
-/** What is wrong with a file that is not known to have its hash; `undefined`: it is as it was verified, or not there. */
+/**
+ * What is wrong with a file that is not known to have its hash; `undefined`: it is as it was verified, or not
+ * there.
+ */
 function wrongWith(file: StampedFile | undefined): string | undefined {
   const { size, verified, unfinished } = file ?? {};
   if (unfinished !== undefined) return `is not fetched to the end (${unfinished} bytes)`;
@@ -73,17 +76,19 @@ function wrongWith(file: StampedFile | undefined): string | undefined {
   return `${verified ? "was changed after it was verified" : "was not verified"} (${size} bytes)`;
 }
 
-/** As release 0.1.0 recorded a file of which only a part was there before us; today that counts as nothing. */
+/**
+ * As release 0.1.0 recorded a file of which only a part was there before us; today that counts as nothing.
+ */
 const wasUnfinished = (before: unknown) => typeof before === "string" && before.startsWith("unfinished");
 
 const itemName = (want: ModelPlace, file: string) => `model ${modelFile(want, file)}`;
 
 /**
- * Files of one model at one revision, each with the hash it must have. Fetched in the background of the host, so that
- * neither a lost connection nor Ctrl-C loses what is there; an unfinished file is resumed.
+ * Files of one model at one revision, each with the hash it must have. Fetched in the background of the host,
+ * so that neither a lost connection nor Ctrl-C loses what is there; an unfinished file is resumed.
  *
- * Another revision is fetched beside the old one before anything moves to it. Files outlive this resource unless `purge`,
- * what is not complete goes with it; other generations are listed in `status`.
+ * Another revision is fetched beside the old one before anything moves to it. Files outlive this resource
+ * unless `purge`, what is not complete goes with it; other generations are listed in `status`.
  */
 export const modelFiles = defineResource({
   type: "ModelFiles",
@@ -165,8 +170,8 @@ export const lookedAt = (want: Want): StampedPlaces => ({
 });
 
 /**
- * Name of the background work. Two models never share it, nor two choices of files of one, which would stop each other's
- * work; another revision of the same files does. A person can tell which it is.
+ * Name of the background work. Two models never share it, nor two choices of files of one, which would stop
+ * each other's work; another revision of the same files does. A person can tell which it is.
  */
 function workName({ name, directory, files }: Want): string {
   const all = JSON.stringify([directory, name, ...Object.keys(files).sort()]);
@@ -174,7 +179,10 @@ function workName({ name, directory, files }: Want): string {
   return `model-${name.replaceAll(/[^\w]+/g, "-").slice(0, 60)}-${hash}`;
 }
 
-/** Ends the work on files that are not complete, which Ctrl-C left to itself, and deletes what is here of them. */
+/**
+ * Ends the work on files that are not complete, which Ctrl-C left to itself, and deletes what is here of
+ * them.
+ */
 function* abandon(want: Want, files: readonly string[]): Generator<Step> {
   if (files.length === 0) return;
   yield stopLong(workName(want));

@@ -1,4 +1,6 @@
-/** Where a model of some revision lies; pure, so that units and checks can name its files before they exist. */
+/**
+ * Where a model of some revision lies; pure, so that units and checks can name its files before they exist.
+ */
 export interface ModelPlace {
   readonly name: string;
   readonly revision: string;

@@ -12,7 +12,7 @@ export interface BuildPlace {
 }
 
 /** Default of the input `directory`. */
-export const BUILDS = "/var/lib/gpu-hosts/builds";
+export const buildsFolder = "/var/lib/gpu-hosts/builds";
 
 /** Twelve digits that stand for everything a build's result depends on. */
 export const generationOf = ({ source, cmake = [], targets, path = [] }: BuildPlace): string =>
@@ -22,7 +22,7 @@ export const generationOf = ({ source, cmake = [], targets, path = [] }: BuildPl
     .slice(0, 12);
 
 /** Folders of all generations of a build: `kind` begins the name of one. */
-const parent = ({ directory = BUILDS, name }: BuildPlace, kind = "") => `${directory}/${kind}${name}`;
+const parent = ({ directory = buildsFolder, name }: BuildPlace, kind = "") => `${directory}/${kind}${name}`;
 
 const place = (build: BuildPlace, kind: string, generation = generationOf(build)) =>
   `${parent(build, kind)}/${generation}`;

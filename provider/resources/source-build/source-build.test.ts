@@ -12,7 +12,7 @@ import { type LongStep, type Step, shown } from "#provider/contract/step.ts";
 import { compare } from "#provider/converge/compare.ts";
 import { keyOf } from "#transport/command.ts";
 import { fakeHost } from "#transport/fake.ts";
-import { BUILDS, buildFolder, generationOf, recordFile, treeFolder } from "./places.ts";
+import { buildFolder, buildsFolder, generationOf, recordFile, treeFolder } from "./places.ts";
 import { sourceBuild } from "./source-build.ts";
 
 const inputs = { name: "llama.cpp", source: "/src/0123", cmake: ["-DX=ON"], targets: ["server", "rpc"] };
@@ -31,7 +31,7 @@ const observe = (...lines: string[]) => {
   const owned = lines.filter((line) => line.startsWith("{"));
   const host = fakeHost({
     [keyOf(command)]: asLines(lines.filter((line) => !owned.includes(line))),
-    [keyOf(ownedItems(`build ${BUILDS}/llama.cpp/`).command)]: asLines(owned),
+    [keyOf(ownedItems(`build ${buildsFolder}/llama.cpp/`).command)]: asLines(owned),
   });
   return sourceBuild.observe(host, want, want);
 };
@@ -41,7 +41,7 @@ const changes = (seen: Observation<typeof want> | undefined) =>
   compare(want, seen).map(({ path, text, have }) => `${pathText(path)}: ${text ?? have}`);
 
 test("what was built is in sync; other builds are shown, not compared", async () => {
-  const owner = `{"item":"build ${BUILDS}/llama.cpp/old","owners":[]}`;
+  const owner = `{"item":"build ${buildsFolder}/llama.cpp/old","owners":[]}`;
   const seen = await observe(...here, "generation\told\t12", "generation\tolder\t9", owner);
   expect(changes(seen)).toEqual([]);
   expect(seen?.status).toEqual({
@@ -132,8 +132,8 @@ test.each<[string, Record<string, { bytes: number; used: boolean }>, string[], s
     sourceBuild.remove({ config: want, status: { placed: true, otherGenerations } }, context),
   );
   const text = removed.map((step) => (step.kind === "run" ? keyOf(step.command) : "")).join("\n");
-  for (const name of gone) expect(text).toContain(`${BUILDS}/llama.cpp/${name}`);
-  for (const name of stay) expect(text).not.toContain(`${BUILDS}/llama.cpp/${name}`);
+  for (const name of gone) expect(text).toContain(`${buildsFolder}/llama.cpp/${name}`);
+  for (const name of stay) expect(text).not.toContain(`${buildsFolder}/llama.cpp/${name}`);
 });
 
 test.each([

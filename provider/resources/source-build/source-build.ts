@@ -6,9 +6,9 @@ import { defineResource, type Finding, type Observation } from "#provider/contra
 import { long } from "#provider/contract/step.ts";
 import { buildScript } from "./build.ts";
 import {
-  BUILDS,
   type BuildPlace,
   buildFolder,
+  buildsFolder,
   generationOf,
   parentFolders,
   recordFile,
@@ -37,7 +37,7 @@ const inputs = z.strictObject({
     .default([])
     .describe("Folders to look for compilers in before those of the system, such as /usr/local/cuda/bin."),
   directory: folder
-    .default(BUILDS)
+    .default(buildsFolder)
     .describe("Folder of all builds; one lands in <directory>/<name>/<hash of source, flags and targets>."),
 });
 
@@ -70,17 +70,20 @@ type BuildStatus = {
   readonly otherGenerations: Generations;
 };
 
-const itemOf = ({ name, directory = BUILDS }: Pick<BuildPlace, "name" | "directory">, generation: string) =>
-  `build ${directory}/${name}/${generation}`;
+const itemOf = (
+  { name, directory = buildsFolder }: Pick<BuildPlace, "name" | "directory">,
+  generation: string,
+) => `build ${directory}/${name}/${generation}`;
 
 const workName = ({ name }: Pick<Want, "name">) => `build-${name}`;
 
 /**
- * Programs compiled on the host from a CMake project, in the background, so that neither a lost connection nor Ctrl-C loses
- * hours of work. What the compilers need must be there: packages are the component's.
+ * Programs compiled on the host from a CMake project, in the background, so that neither a lost connection
+ * nor Ctrl-C loses hours of work. What the compilers need must be there: packages are the component's.
  *
- * Another source or other flags are built beside the old build before anything moves to them. When the old one leaves, it
- * stays as the previous generation until the next change; older ones go. With the last resource of the name all of them go.
+ * Another source or other flags are built beside the old build before anything moves to them. When the old
+ * one leaves, it stays as the previous generation until the next change; older ones go. With the last
+ * resource of the name all of them go.
  */
 export const sourceBuild = defineResource({
   type: "SourceBuild",

@@ -5,8 +5,8 @@ export function renderEnvironment(variables: Readonly<Record<string, string>>): 
 }
 
 /**
- * Reads such a file as systemd does, hand edits included: comments, values without quotes, with single or double quotes.
- * Continued lines are not joined; we never write one.
+ * Reads such a file as systemd does, hand edits included: comments, values without quotes, with single or
+ * double quotes. Continued lines are not joined; we never write one.
  */
 export function parseEnvironment(text: string): Record<string, string> {
   const variables: Record<string, string> = {};

@@ -9,7 +9,9 @@ import { parseStarted, placesOf, renderLink, type Started, startedBy, startedVar
 /** A unit that systemd restarted this often and that is up for less than a minute is in a loop. */
 const loopRestarts = 3;
 
-/** What two facts say of one unit; `unit.started` is the raw {@link startedVariable} of the running process. */
+/**
+ * What two facts say of one unit; `unit.started` is the raw {@link startedVariable} of the running process.
+ */
 interface Seen {
   readonly unit: Unit;
   readonly files: ReadonlyMap<string, TextFile>;
@@ -67,7 +69,8 @@ function judge(want: Want, last: Want | undefined, seen: Seen): Observation<Want
   };
   if (unit.load === "not-found" && nothingOf(own, files, places)) return undefined;
 
-  // A reload or a start under way counts as running; whether it gets there is the business of readiness and `verify`.
+  // A reload or a start under way counts as running; whether it gets there is the business of readiness and
+  // `verify`.
   const running = ["active", "activating", "reloading"].includes(unit.active);
   const process = running ? processOf(want, own, seen, stamp) : { restartOn: want.restartOn };
   const config: Partial<Want> = {
@@ -185,7 +188,8 @@ function processOf(want: Want, have: Own, seen: Seen, stamp: string | undefined)
     };
   }
   const file = seen.files.get(environment);
-  // A process that hides its environment: it has what stood in the file if it began after the file was written.
+  // A process that hides its environment: it has what stood in the file if it began after the file was
+  // written.
   const raw = seen.unit.started ?? (file && began !== undefined && began >= file.changed ? stamp : undefined);
   const started = parseStarted(raw);
   if (started === undefined)

@@ -5,10 +5,15 @@ import { type WaitStep, wait } from "#provider/contract/step.ts";
 import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Readiness, Want } from "./inputs.ts";
 
-/** Restarts by systemd that are forgiven while a service starts: a group's members may come up in any order. */
+/**
+ * Restarts by systemd that are forgiven while a service starts: a group's members may come up in any order.
+ */
 const forgivenRestarts = 2;
 
-/** The service's own answer: exit 0 ready, 75 not yet, other: it will not be. The last line says what was seen. */
+/**
+ * The service's own answer: exit 0 ready, 75 not yet, other: it will not be. The last line says what was
+ * seen.
+ */
 function question(name: string, readiness: Readiness): ShellCommand {
   switch (readiness.kind) {
     case "active":
@@ -51,10 +56,10 @@ export function portOf(readiness: Readiness): number | undefined {
 }
 
 /**
- * Waits until a unit that was just started serves. A unit that fails, stops or restarts again and again ends the waiting
- * at once; one whose ExecStartPre waits for other hosts is on its way. Progress is the last line it said; once it answers,
- * its answer is: a server may log every question, and that would never run out of time. An answer on its port from a process
- * that is not the unit's proves nothing, and is told.
+ * Waits until a unit that was just started serves. A unit that fails, stops or restarts again and again ends
+ * the waiting at once; one whose ExecStartPre waits for other hosts is on its way. Progress is the last line
+ * it said; once it answers, its answer is: a server may log every question, and that would never run out of
+ * time. An answer on its port from a process that is not the unit's proves nothing, and is told.
  */
 export function waitUntilReady(want: Want): WaitStep {
   const readiness = want.readiness ?? { kind: "active", deadlineSeconds: 1200 };

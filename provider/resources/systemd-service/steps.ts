@@ -125,7 +125,8 @@ function* running(want: Want, seen: Seen | undefined, start: boolean): Generator
 }
 
 function* started(want: Want, verb: "start" | "restart"): Generator<Step> {
-  // Not blocking: a unit may wait for other hosts before it starts. One that hit its start limit is let go first.
+  // Not blocking: a unit may wait for other hosts before it starts. One that hit its start limit is let go
+  // first.
   const command = sh`systemctl reset-failed ${want.name} 2>/dev/null; systemctl ${verb} --no-block ${want.name}`;
   yield run(command, { explain: journalOf(want.name) });
   yield write(placesOf(want.name).owed, "readiness\n", closed);

@@ -25,8 +25,9 @@ interface On {
 }
 
 /**
- * A host on which the unit is as wanted, but for what is given. What systemctl answers is put together here, in the form of
- * the recorded answers in facts/fixtures/systemd/: what these tests vary is the meaning of single properties.
+ * A host on which the unit is as wanted, but for what is given. What systemctl answers is put together here,
+ * in the form of the recorded answers in facts/fixtures/systemd/: what these tests vary is the meaning of
+ * single properties.
  */
 function host({ properties = {}, files = {}, modes = {}, process = want }: On = {}) {
   const all = {

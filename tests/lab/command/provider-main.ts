@@ -8,8 +8,9 @@ import * as pulumi from "@pulumi/pulumi";
 import * as provider from "@pulumi/pulumi/provider/index.js";
 
 /**
- * Stands for the plugin of @pulumi/command, whose binary comes from Pulumi's download only: `remote.Command` as far as
- * `extraCommands` use it. It logs in with the key in its inputs, and fails where the machine does not answer.
+ * Stands for the plugin of @pulumi/command, whose binary comes from Pulumi's download only: `remote.Command`
+ * as far as `extraCommands` use it. It logs in with the key in its inputs, and fails where the machine does
+ * not answer.
  */
 
 interface Connection {
