@@ -19,6 +19,8 @@ import { nftTable } from "./nftables.ts";
 import { gpus } from "./nvidia-smi.ts";
 import { osRelease } from "./os-release.ts";
 import { diversions, packageFiles } from "./package-files.ts";
+import { askHttp } from "./probes/openai.ts";
+import { completionProbe } from "./probes/probe.ts";
 import { runningFiles } from "./running-files.ts";
 import { listenersOn, sshPorts } from "./ss.ts";
 import { showUnit, unitFiles } from "./systemd.ts";
@@ -89,6 +91,10 @@ const answers: Record<string, Answer> = {
     stdout: recorded("model-files.debian12"),
   },
   download: { fact: downloaded(download), stdout: recorded("download.debian12") },
+  completion: {
+    fact: askHttp(completionProbe.parse({ kind: "completion", url: "http://127.0.0.1:8080", model: "tiny" })),
+    stdout: recorded("openai/answer.llamacpp-0.7"),
+  },
   nft: { fact: nftTable("inet", "gpu_hosts"), stdout: recorded("nft-table.debian12") },
   "os-release": {
     fact: osRelease,

@@ -12,7 +12,7 @@ export const cpuCores: Fact<number> = {
   command: sh`cat /sys/devices/system/cpu/cpu[0-9]*/topology/thread_siblings 2>/dev/null || lscpu --parse=CORE,SOCKET`,
   parse: (finished) => {
     const lines = linesOf(finished).filter((line) => !line.startsWith("#"));
-    const cores = new Set(lines.map((line) => partsOf(line, /^([0-9a-f]+(?:,[0-9a-f]*)*)$/, "a core")[0]));
+    const cores = new Set(lines.map((line) => partsOf(line, /^([0-9a-f]+(?:,[0-9a-f-]*)*)$/, "a core")[0]));
     if (cores.size === 0)
       throw new Error("neither the kernel nor lscpu says which cores there are: no core in the answer");
     return cores.size;

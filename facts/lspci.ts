@@ -10,7 +10,7 @@ export interface PciGpu {
   readonly id: string;
 }
 
-const line = /^[0-9a-f:.]+ .*?\[([0-9a-f]{4})\]: (?:(.*) )?\[(10de:[0-9a-f]{4})\](?: \(.*\))*$/;
+const line = /^[0-9a-f:.]+ .*?\[([0-9a-f]{4})\]: (?:(.*) )?\[([0-9a-f]{4}:[0-9a-f]{4})\](?: \(.*\))*$/;
 
 /** Display controllers: VGA, 3D, other. NVIDIA's sound functions and bridges are none. */
 const display = /^03(00|02|80)$/;
@@ -33,7 +33,7 @@ done; true`,
   parse: (finished) =>
     linesOf(finished).flatMap((text) => {
       const [kind = "", model = "", id = ""] = partsOf(text, line, "a device");
-      if (!display.test(kind)) return [];
+      if (!display.test(kind) || !id.startsWith("10de:")) return [];
       return [{ model: model === "" || unnamed.test(model) ? `NVIDIA card ${id}` : model, id }];
     }),
 };

@@ -66,6 +66,13 @@ describe.each(["debian12", "debian14"])("%s", (os) => {
   });
 });
 
+test("the variable with which a process was started comes last, as sed -z prints it", () => {
+  const shown = showUnit("x.service", "GPU_HOSTS_STARTED_WITH");
+  const stdout = `${fixture("running.debian12")}started={"unit":"32041b4590a1387a"}\n\0`;
+  expect(shown.parse(finished(stdout)).started).toBe('{"unit":"32041b4590a1387a"}');
+  expect(shown.parse(finished(fixture("running.debian12"))).started).toBeUndefined();
+});
+
 test("an answer that is none is an error", () => {
   expect(() => showUnit("x.service").parse(finished("now=1\n"))).toThrow(/systemctl show/);
 });

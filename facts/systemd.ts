@@ -56,7 +56,9 @@ function seconds(timestamp: string): number | undefined {
 const always = ["ActiveState", "SubState", "UnitFileState"];
 
 function parseUnit(finished: Finished): Unit {
-  const lines = linesOf(finished).filter((line) => line.includes("="));
+  // sed -z ends what it prints with a NUL, behind the line's end.
+  const stdout = finished.stdout.replace(/\0$/, "");
+  const lines = linesOf({ ...finished, stdout }).filter((line) => line.includes("="));
   const values = new Map(
     lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
   );

@@ -44,5 +44,5 @@ printf '%s %s\\n%s\\n' "$code" "$error" "$body"`;
 export function parseAnswer({ stdout }: Finished): Answer {
   const [, status, error = ""] = /^(\d{3}) ?(.*)/.exec(stdout) ?? [];
   if (status === undefined) throw new Error("curl did not run; is it installed on the host?");
-  return { status: Number(status), error, body: stdout.slice(stdout.indexOf("\n") + 1).trim() };
+  return { status: Number(status), error: error.trim(), body: stdout.slice(stdout.indexOf("\n") + 1).trim() };
 }
