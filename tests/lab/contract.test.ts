@@ -354,7 +354,7 @@ describeLab("the contract", () => {
       'host: "alhpa" is not in gpuhost:hosts, which has alpha',
       'files["/etc/y"].mode: needs four octal digits, such as 0644',
       expect.stringContaining('files["etc/x"]: must be an absolute path'),
-      "extra: is not a known key",
+      "extra: is not a known key; known here: files",
     ]);
   });
 
