@@ -17,6 +17,11 @@ test("a package that is installed for a foreign architecture only is not there",
   );
 });
 
+test("a package that was there once is not there", () => {
+  // As dpkg 1.21 printed it of a package that was removed and purged by autoremove.
+  expect(parse("amd64\nlab-alt\t\tnot-installed\t\tunknown\n").size).toBe(0);
+});
+
 test("an answer without architecture is not understood", () => {
   expect(() => parse("")).toThrow("architecture");
 });

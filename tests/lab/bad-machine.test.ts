@@ -252,8 +252,8 @@ while (my $client = $port->accept) {
     const path = `/var/lib/gpu-hosts/models/lab/model/${run.inputs.revision}/w.gguf`;
     const { lines, seen, repaired } = await runs.damaged(run, () => on(`truncate -s 1000000 ${path}`));
     expect(lines.join("\n")).toMatch(/w\.gguf: .*transfer closed.*; trying again/);
-    expect(JSON.stringify(seen)).toContain('"w.gguf":"changed after it was verified (1000000 bytes)"');
-    expect(repaired).toEqual(['files["w.gguf"]']);
+    expect(JSON.stringify(seen)).toContain("was changed after it was verified (1000000 bytes)");
+    expect(repaired).toEqual([String.raw`findings["files[\"w.gguf\"]"]`]);
     expect(hub.requests.at(-1)?.range).toBe("bytes=1000000-");
   });
 

@@ -118,7 +118,7 @@ export function runsOn(first: LabHost, second: LabHost) {
           [],
         );
         await engine.delete(urns.first, whole);
-        return { lines: lines(), seen: seen.inputs, repaired };
+        return { lines: lines(), seen: seen.properties, repaired };
       } finally {
         await engine.stop();
       }
