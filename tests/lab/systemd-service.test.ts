@@ -106,8 +106,8 @@ describeLab("SystemdService", () => {
         [at("/run/systemd/system.control/demo.service.d/90-gpu-hosts.conf"), "reload"],
       ],
       [
-        foreign("/etc/systemd/system/service.d", "[Service]\\nNice=4\\n"),
-        [at("/etc/systemd/system/service.d/x.conf")],
+        foreign("/etc/systemd/system/service.d", "[Service]\\nNice=4\\n", "all.conf"),
+        [at("/etc/systemd/system/service.d/all.conf")],
       ],
       [
         foreign("/run/systemd/system/demo.service.d", "[Service]\\nNice=3\\n").concat(
@@ -133,7 +133,7 @@ describeLab("SystemdService", () => {
     }
     // A drop-in for all services is another's too: it stays, and only our unit goes without it.
     expect(await on("ls /etc/systemd/system/service.d; rm -r /etc/systemd/system/service.d")).toBe(
-      "x.conf\n",
+      "all.conf\n",
     );
     await life.down(systemdService, want);
     expect(await on("ls -d /etc/systemd/system/demo* 2>/dev/null; true")).toBe("");

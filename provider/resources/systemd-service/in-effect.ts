@@ -117,17 +117,21 @@ export function effectFindings(want: Want, seen: UnitInEffect): readonly Finding
 /** What a server computes with; a replaced libc alone is no reason to load a model anew. */
 const kernels = /^lib(ggml|llama|mtmd|cublas|cudart|cudnn|nccl|rocblas|hipblas|vulkan)[^/]*\.so/;
 
+/** What we put on a machine. */
+const installed = /^\/var\/lib\/gpu-hosts\/(models|downloads|builds)\//;
+
+/** Logs are rotated, and caches, which lie in hidden folders of a home, come and go. */
+const scratch = /^\/(tmp|run|var\/(log|tmp|cache))\/|\.(log|tmp|lock|pid)$|\/\./;
+
 /**
  * Why the processes of a unit do not use what stands on the machine now: they still have the program, the
  * model or a library with kernels as it was before somebody replaced it.
  */
 export function staleFile(want: Want, processes: readonly UnitProcess[]): string | undefined {
   const named = [want.unit, ...Object.values(want.dropIns), ...Object.values(want.restartOn)].join("\n");
-  // Caches and temporary files come and go: those of programs lie in hidden folders of the home.
-  const isInstalled = (path: string) =>
-    /^\/var\/lib\/gpu-hosts\/(models|downloads|builds)\/(?!.*\/\.)/.test(path);
   const counts = ({ path, program }: UnitProcess["files"][number]) =>
-    program || isInstalled(path) || kernels.test(basename(path)) || (path.length > 1 && named.includes(path));
+    program ||
+    (!scratch.test(path) && (installed.test(path) || kernels.test(basename(path)) || named.includes(path)));
   const stale = processes.flatMap(({ files }) => files).find((file) => file.stale && counts(file));
   return stale && `runs with a file that was replaced: ${stale.path}`;
 }
