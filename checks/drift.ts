@@ -22,6 +22,7 @@ export function stackDrift(
   exported: Promise<unknown>,
   inventory: Inventory,
   onResult?: (result: Result) => void,
+  deep = false,
 ): Promise<readonly Result[]> {
   // What is gone is gone: Pulumi forgets it at the next `up`.
   const isThere = (host: string) => inventory.hosts[host]?.retire !== "gone";
@@ -32,6 +33,7 @@ export function stackDrift(
       deployed.filter(({ host }) => isThere(host)),
       reach,
       onResult,
+      deep,
     );
   });
 }
@@ -40,17 +42,20 @@ export function stackDrift(
  * Compares every deployed resource with what was last applied to its host, all hosts at once. Read-only; one
  * host that cannot be reached does not hold up the others.
  * @param onResult told of each result as it is found, for progress
+ * @param deep also compares contents whose comparison takes minutes
  */
 export function drift(
   deployed: readonly Deployed[],
   reach: ReachHost,
   onResult: (result: Result) => void = () => undefined,
+  deep = false,
 ): Promise<readonly Result[]> {
   return Promise.all(
     deployed.map(async (resource) => {
       const { verdict, details, changes } = await lookAt(
         resource,
         await reach(resource.host, resource.definition?.on),
+        deep,
       );
       const { host, type, urn, mask } = resource;
       const unfinished = resource.initErrors.flatMap((text) =>
@@ -73,14 +78,14 @@ export function drift(
 
 const unknown = (reason: string): Look => ({ verdict: "unknown", details: reason.split("\n") });
 
-async function lookAt(resource: Deployed, reached: Reach): Promise<Look> {
+async function lookAt(resource: Deployed, reached: Reach, deep: boolean): Promise<Look> {
   const { definition, type, mask } = resource;
   if (definition === undefined) return unknown(`this release of gpu-hosts knows no resource type ${type}`);
   if (reached.state === "unreachable") return unknown(mask(reached.error.message));
   if (reached.state === "absent") return { verdict: "bad", details: [reached.reason] };
   try {
     const want = appliedWants(resource);
-    if (want !== undefined) return await compareWithHost(resource, definition, want, reached.host);
+    if (want !== undefined) return await compareWithHost(resource, definition, want, reached.host, deep);
     return { verdict: "bad", details: ["it was never brought about to the end; the next `up` finishes it"] };
   } catch (error) {
     return unknown(mask((error as Error).message));
@@ -92,8 +97,9 @@ async function compareWithHost(
   definition: AnyDefinition,
   want: Config,
   host: Host,
+  deep: boolean,
 ): Promise<Look> {
-  const have = await observe(definition, host, want, want);
+  const have = await observe(definition, host, want, want, deep);
   const changes = showChanges(compare(want, have), secretPaths, mask);
   if (changes.length === 0) return { verdict: "good", details: [] };
   if (have === undefined) return { verdict: "bad", details: ["nothing of it is there any more"], changes };

@@ -23,11 +23,22 @@ test("a file is verified while size, mtime and inode are those of its stamp", ()
     `file\tgone\t\t5 1795254055.123456789 77 ${hash}\t`,
     "file\tcoming\t\t\t3",
   );
-  expect(files.get("same")).toEqual({ size: 5, verified: { sha256: hash, untouched: true } });
-  expect(files.get("touched")).toEqual({ size: 5, verified: { sha256: hash, untouched: false } });
+  expect(files.get("same")).toEqual({ size: 5, verified: { sha256: hash, since: "untouched" } });
+  expect(files.get("touched")).toEqual({ size: 5, verified: { sha256: hash, since: "changed" } });
   expect(files.get("unknown")).toEqual({ size: 5, verified: undefined });
   expect(files.get("gone")).toEqual({ size: undefined, verified: undefined });
   expect(files.get("coming")).toEqual({ size: undefined, verified: undefined, unfinished: 3 });
+});
+
+test("times that were put back do not hide a change; a stamp without ctime says nothing of it", () => {
+  const { files } = parse(
+    `file\tback\t5 1795254055.1 77 1795254059.2\t5 1795254055.1 77 1795254056.1 ${hash}\t\t`,
+    `file\tolder\t5 1795254055.1 77 1795254059.2\t5 1795254055.1 77 ${hash}\t\t`,
+    `file\thashed\t5 1795254055.1 77 1795254059.2\t5 1795254055.1 77 1795254056.1 ${hash}\t\t${"b".repeat(64)}`,
+  );
+  expect(files.get("back")?.verified).toEqual({ sha256: hash, since: "touched" });
+  expect(files.get("older")?.verified).toEqual({ sha256: hash, since: "untouched" });
+  expect(files.get("hashed")?.verified).toEqual({ sha256: "b".repeat(64), since: "untouched" });
 });
 
 test("generations come with their size on disk", () => {

@@ -17,6 +17,7 @@ test("a program that was replaced, deleted or made a link, whatever its times sa
     "/usr/bin/top missing false",
     "/usr/bin/vmstat touched false",
   ]);
+  expect(files.get("/usr/bin/top")?.package).toBe("procps");
   expect(files.get("/usr/bin/vmstat")?.now).toEqual({
     type: "l",
     mode: "777",
@@ -26,8 +27,8 @@ test("a program that was replaced, deleted or made a link, whatever its times sa
 });
 
 test("a deep look asks for all hashes", () => {
-  expect(keyOf(look.command)).toContain("set -- 0 131072 curl procps iproute2");
-  expect(keyOf(packageFiles(["curl"], { deep: true }).command)).toContain("set -- 1 131072 curl");
+  expect(keyOf(look.command)).toContain("set -- 0 1073741824 0 curl procps iproute2");
+  expect(keyOf(packageFiles(["curl"], { deep: true }).command)).toContain("set -- 1 1073741824 0 curl");
 });
 
 test("diversions of an administrator and of packages", () => {

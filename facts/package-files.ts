@@ -3,7 +3,9 @@ import type { Fact, Finished } from "#transport/host.ts";
 import { linesOf, partsOf } from "./lines.ts";
 
 /** A file of a package that is no longer as the package brought it. */
-interface PackageFile {
+export interface PackageFile {
+  /** Package that brought it. */
+  readonly package: string;
   /**
    * `missing`: nothing stands there. `changed`: another content. `touched`: the inode was changed or replaced
    * since the package was unpacked, while the content is the same or was not looked at. That may be an owner,
@@ -28,7 +30,7 @@ interface PackageFile {
 
 /** What `dpkg --verify` would tell, and what it does not. */
 export interface PackageFiles {
-  /** Those of the asked packages that are installed. */
+  /** Those of the asked packages that are installed, and the libraries that were looked at with them. */
   readonly packages: ReadonlySet<string>;
   /** By path; files as they were brought are not in the answer. */
   readonly files: ReadonlyMap<string, PackageFile>;
@@ -36,23 +38,30 @@ export interface PackageFiles {
 
 const source = script(import.meta.url, "./package-files.sh");
 
-/** Larger files are hashed only by a deep look: 64 MiB, in units of 512 bytes. */
-const largeSize = 131_072;
+/** Touched files are hashed up to 1 GiB in all, which takes two seconds; a deep look hashes everything. */
+const hashedBytes = 2 ** 30;
+
+/** How far to look. */
+interface Reach {
+  /** Hashes all files. */
+  readonly deep: boolean;
+  /** Also the libraries that the packages depend on, at any depth. @default false */
+  readonly libraries?: boolean;
+}
 
 /**
  * Files of packages that differ from what the packages brought. A cheap look finds those whose inode changed
  * after the package was unpacked, which every write, replacement, chmod and chown does even if times are put
  * back; only those are hashed. It is deceived by who turns the machine's clock back, or the time of dpkg's
  * own list on; a deep look hashes all files.
- * @public for the packages that serve: their resource does not ask yet
  */
 export const packageFiles = (
   names: readonly string[],
-  { deep }: { readonly deep: boolean },
+  { deep, libraries = false }: Reach,
 ): Fact<PackageFiles> => ({
   name: "files of packages",
-  command: shellScript(source, [deep ? 1 : 0, largeSize, ...names]),
-  timeoutSeconds: deep ? 600 : 60,
+  command: shellScript(source, [deep ? 1 : 0, hashedBytes, libraries ? 1 : 0, ...names]),
+  timeoutSeconds: deep ? 1800 : 60,
   parse: parsePackageFiles,
 });
 
@@ -60,18 +69,32 @@ const form =
   /^(?:(package)\t([a-z0-9][a-z0-9+.-]*)|(missing|hashed|changed)\t(\/.*)|(touched)\t([a-z?])\t([0-7]+)\t([^\t]+:[^\t]+)\t([^\t]*)\t(\/.*))$/;
 
 function parsePackageFiles(finished: Finished): PackageFiles {
-  const lines = linesOf(finished).map((line) => partsOf(line, form, "a package's file"));
-  const packages = new Set(lines.flatMap(([kind, name = ""]) => (kind === "package" ? [name] : [])));
-  const paths = (wanted: string) => lines.flatMap(([, , kind, path = ""]) => (kind === wanted ? [path] : []));
-  const hashed = new Set(paths("hashed"));
-  const files = new Map<string, PackageFile>(
-    paths("missing").map((path) => [path, { state: "missing", hashed: false }]),
-  );
-  for (const [, , , , kind, type = "", mode = "", owner = "", target = "", path = ""] of lines)
-    if (kind === "touched")
-      files.set(path, { state: "touched", hashed: hashed.has(path), now: { type, mode, owner, target } });
-  for (const path of paths("changed"))
-    files.set(path, { ...files.get(path), state: "changed", hashed: true });
+  const packages = new Set<string>();
+  const files = new Map<string, PackageFile>();
+  const hashed = new Set<string>();
+  let package_ = "";
+  for (const line of linesOf(finished)) {
+    const [name = "", state = "", path = "", , type = "", mode = "", owner = "", target = "", at = ""] =
+      partsOf(line, form, "a package's file").slice(1);
+    if (name !== "") {
+      package_ = name;
+      packages.add(name);
+    } else if (state === "hashed") hashed.add(path);
+    else if (state === "missing") files.set(path, { package: package_, state, hashed: false });
+    else if (state === "changed")
+      files.set(path, { ...files.get(path), package: package_, state, hashed: true });
+    else
+      files.set(at, {
+        package: package_,
+        state: "touched",
+        hashed: false,
+        now: { type, mode, owner, target },
+      });
+  }
+  for (const path of hashed) {
+    const file = files.get(path);
+    if (file) files.set(path, { ...file, hashed: true });
+  }
   return { packages, files };
 }
 
@@ -89,10 +112,7 @@ export interface Diversion {
 
 const diversion = /^(?:local diversion of (\/.*) to (\/.*)|diversion of (\/.*) to (\/.*) by (\S+))$/;
 
-/**
- * All diversions of a machine, those that packages make included.
- * @public for the packages that serve: their resource does not ask yet
- */
+/** All diversions of a machine, those that packages make included. */
 export const diversions: Fact<readonly Diversion[]> = {
   name: "dpkg-divert",
   command: sh`dpkg-divert --list`,

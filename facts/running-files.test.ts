@@ -18,12 +18,19 @@ test("a program and a model that are no longer those at their paths", () => {
     "/opt/run/model",
     "/opt/run/napper",
   ]);
+  expect(process?.files.filter(({ program }) => program).map(({ path }) => path)).toEqual([
+    "/opt/run/napper",
+  ]);
   expect(process?.files.map(({ path }) => path)).toContain("/usr/lib/x86_64-linux-gnu/libc.so.6");
 });
 
 test("another file at a path that was not deleted is stale too: it was bound or moved over it", () => {
   const stdout = recorded.replaceAll(/(?<=^now\t)\S+(?=\t.*libc\.so\.6$)/gm, "1:2");
-  expect(read(stdout)[0]?.files).toContainEqual({ path: "/usr/lib/x86_64-linux-gnu/libc.so.6", stale: true });
+  expect(read(stdout)[0]?.files).toContainEqual({
+    path: "/usr/lib/x86_64-linux-gnu/libc.so.6",
+    program: false,
+    stale: true,
+  });
 });
 
 test("nothing runs", () => {

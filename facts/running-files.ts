@@ -4,6 +4,8 @@ import { linesOf, partsOf } from "./lines.ts";
 
 /** A file that a process runs, has mapped or has open. */
 interface OpenFile {
+  /** It is the program that runs. */
+  readonly program: boolean;
   /** Path under which it was opened. */
   readonly path: string;
   /** Not what stands at the path now: it was deleted, or another file was put in its place. */
@@ -29,7 +31,6 @@ const source = script(import.meta.url, "./running-files.sh");
 /**
  * Which files the processes of a unit really use: after a repair a server may go on with a model, a program
  * or a library that is no longer there. Empty if nothing runs.
- * @public for SystemdService, which does not ask yet
  */
 export const runningFiles = (unit: string): Fact<readonly UnitProcess[]> => ({
   name: `files that ${unit} uses`,
@@ -55,7 +56,7 @@ function parseProcesses(finished: Finished): readonly UnitProcess[] {
     const used = uses.get(place);
     // A process may close a file while it is looked at.
     const stale = path !== named || (used !== undefined && used !== now.get(path));
-    return [{ pid: Number(pid), file: { path, stale } }];
+    return [{ pid: Number(pid), file: { program: place.endsWith("/exe"), path, stale } }];
   });
   return lines.flatMap(([kind, pid, began, environment = ""]) =>
     kind === "process"

@@ -73,7 +73,6 @@ const source = script(import.meta.url, "./unit-in-effect.sh");
 /**
  * How systemd has a unit: what it read, merged and runs, wherever that stands. Values of its environment are
  * not asked for, but a drop-in's text comes as it is.
- * @public for SystemdService, which does not ask yet
  */
 export const unitInEffect = (unit: string): Fact<UnitInEffect> => ({
   name: `systemctl show ${unit} and its files`,

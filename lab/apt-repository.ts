@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { local } from "./local.ts";
 import { removeTree } from "./remove-tree.ts";
 
@@ -15,6 +15,8 @@ interface SmallPackage {
   readonly conflicts?: string;
   /** Script run on the host after it is unpacked. */
   readonly postinst?: string;
+  /** What it brings beside that line: path → content, run by all. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** Stands in for a vendor's flat package repository (NVIDIA's layout): signed, served over HTTP. */
@@ -32,12 +34,19 @@ export interface AptRepository {
 
 async function build(
   dir: string,
-  { name, version, depends, conflicts, postinst }: SmallPackage,
+  { name, version, depends, conflicts, postinst, files = {} }: SmallPackage,
 ): Promise<string> {
   const tree = join(dir, "build", `${name}_${version}`);
   await mkdir(join(tree, "DEBIAN"), { recursive: true });
   await mkdir(join(tree, "usr/share", name), { recursive: true });
   await writeFile(join(tree, "usr/share", name, "version"), `${version}\n`);
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(tree, path)), { recursive: true });
+    await writeFile(join(tree, path), content, { mode: 0o755 });
+  }
+  const md5 = (content: string) => createHash("md5").update(content).digest("hex");
+  const sums = Object.entries(files).map(([path, content]) => `${md5(content)}  ${path.slice(1)}\n`);
+  await writeFile(join(tree, "DEBIAN/md5sums"), sums.join(""));
   const control = [
     `Package: ${name}`,
     `Version: ${version}`,

@@ -15,10 +15,16 @@ await main("drift", async ({ words: [stack = ""], values }) => {
       import("./stack/stack.ts"),
     ]);
     const inventory = inventoryOf(await readConfiguration(stack, printed.config));
-    say.now("comparing the hosts with what was last applied");
+    say.now(
+      values.deep
+        ? "comparing the hosts with what was last applied, contents too: that takes minutes"
+        : "comparing the hosts with what was last applied",
+    );
     const results = await stackDrift(
       printed.exported.then((text) => JSON.parse(text)),
       inventory,
+      undefined,
+      values.deep ?? false,
     );
     say.stop();
     return printReport({ command: "drift", stack, results }, values);

@@ -130,8 +130,10 @@ export interface ResourceDefinition<
   /**
    * Reads every item of `want` and of `last` (those no longer wanted are undone). `undefined`: not one item
    * is there. Rejects only if it could not look.
+   * @param deep also compares contents whose comparison takes minutes (models, archives, packages). @default
+   * false
    */
-  observe(host: Host, want: W, last: W | undefined): Promise<Observation<W, T> | undefined>;
+  observe(host: Host, want: W, last: W | undefined, deep?: boolean): Promise<Observation<W, T> | undefined>;
   /**
    * Whether an item that is no longer wanted and stood there before us is as it is to be. Default: the same
    * value as then. A package that has been upgraded since is another value, yet nothing to put back.

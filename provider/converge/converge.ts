@@ -40,10 +40,11 @@ export async function observe(
   host: Host,
   want: Config,
   last: Config | undefined,
+  deep = false,
 ): Promise<Observation<Config> | undefined> {
   const deadline = Date.now() + settleSeconds * 1000;
   for (;;) {
-    const seen = await definition.observe(host, want, last);
+    const seen = await definition.observe(host, want, last, deep);
     if (!seen?.settling || Date.now() > deadline) return seen;
     await sleep(1000);
   }

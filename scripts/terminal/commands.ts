@@ -70,7 +70,13 @@ export const commands = {
     name: "drift",
     what: "compares the machines with what was last applied to them; read-only",
     words: ["stack"],
-    options: report,
+    options: {
+      deep: {
+        type: "boolean",
+        what: "hash models, archives and packages too, whatever their times say; takes minutes",
+      },
+      ...report,
+    },
     exitCodes: { "0": "in sync", "2": "drifted", "3": "could not look somewhere", "1": "failed" },
     example: "npm run drift prod -- --markdown drift.md",
   },

@@ -28,6 +28,15 @@ describeLab("AptPackages", () => {
       { name: "lab-extra", version: "1.0", depends: "lab-extra-lib" },
       { name: "lab-extra-lib", version: "1.0" },
       { name: "lab-rival", version: "1.0", conflicts: "lab-alt" },
+      {
+        name: "lab-server",
+        version: "1.0",
+        depends: "liblab-kernels (>= 1.0), lab-lib | lab-alt",
+        files: { "/usr/bin/lab-server": "#!/bin/sh\n", "/usr/bin/lab-tried": "#!/bin/sh\n: tried\n" },
+        // As the scripts of some packages do; that is no drift.
+        postinst: "chmod 750 /usr/bin/lab-tried; chown root:adm /usr/bin/lab-tried",
+      },
+      { name: "liblab-kernels", version: "1.0", files: { "/usr/lib/liblab-kernels.so.0": "kernels\n" } },
       { name: "lab-slow", version: "1.0", postinst: "test -e /run/lab-may-configure" },
     ]);
     await on("cat > /etc/apt/keyrings/lab.asc", { input: repository.key });
@@ -97,6 +106,47 @@ describeLab("AptPackages", () => {
       await on("apt-get check -qq 2>&1; dpkg -s lab-either | grep -c '^Status: install ok installed'"),
     ).toBe("1\n");
     await on("apt-get remove -qq -y 'lab-*'");
+  });
+
+  test("files of packages and of their libraries: changed by hand → seen → repaired → clean", async () => {
+    const life = bench.live(aptPackages);
+    const wants = { packages: { "lab-server": "1.0" } };
+    await life.up(wants);
+    expect(await life.up(wants)).toEqual([]);
+    // Documentation that a minimal system lacks, owners, times and lists that are refreshed are no drift.
+    await on(`chown daemon /usr/bin/lab-server; chown root /usr/bin/lab-server; touch /usr/lib/liblab-kernels.so.0
+      rm -r /usr/share/lab-server; apt-get update -qq`);
+    expect(await life.drift()).toEqual([]);
+
+    const [server, kernels] = ["/usr/bin/lab-server", "/usr/lib/liblab-kernels.so.0"];
+    const cases: readonly (readonly [string, string])[] = [
+      [`touch -r ${server} /root/t; echo true > ${server}; touch -r /root/t ${server}`, "content"],
+      [`cp -a ${server} /root/s; ln -sf /root/s ${server}`, "content"],
+      [`rm ${server}`, "content"],
+      [`chmod 644 ${server}`, "content"],
+      [
+        `dpkg-divert --local --rename --divert ${server}.real --add ${server}; echo true > ${server}`,
+        "diverted",
+      ],
+    ];
+    for (const [command, kind] of cases) {
+      await on(`apt-mark hold lab-server; ${command}`);
+      expect({ command, seen: await life.drift() }).toEqual({
+        command,
+        seen: [`${kind}["lab-server"]["${server}"]`],
+      });
+      await life.up(wants);
+      expect({ command, seen: await life.drift() }).toEqual({ command, seen: [] });
+      expect(await on(`stat -c '%F %a' ${server}; cat ${server}; apt-mark showhold`)).toBe(
+        "regular file 755\n#!/bin/sh\nlab-server\n",
+      );
+    }
+    await on(`echo other > ${kernels}; apt-mark unhold lab-server`);
+    expect(await life.drift()).toEqual([`content["liblab-kernels"]["${kernels}"]`]);
+    await life.up(wants);
+    expect(await on(`cat ${kernels}; apt-mark showauto 'liblab*'`)).toBe("kernels\nliblab-kernels\n");
+    await life.destroy();
+    expect(await installed()).toEqual([""]);
   });
 
   test("an interrupted dpkg is finished first", async () => {

@@ -74,4 +74,29 @@ describeLab("files on a host", () => {
       ),
     ).toBe("1\n/var/lib/gpu-hosts/owners:\nfiles\n\n/var/lib/gpu-hosts/owners/files:\n");
   });
+
+  test("a user and groups that a file of ours makes are seen when they are gone, and made again", async () => {
+    const at = "/etc/sysusers.d/lab.conf";
+    const content = '# ours\ng lab-gpus - -\nu lab-serves - "lab" /var/lib/lab\nm lab-serves lab-gpus\n';
+    const inputs = await checked(wanted({ "/etc/sysusers.d": { directory: true }, [at]: { content } }));
+    const made = await engine.create(urn, inputs);
+    const look = async () => {
+      const seen = await engine.read(urn, made);
+      return { seen, keys: (await engine.diff(urn, seen, inputs)).keys };
+    };
+    expect((await look()).keys).toEqual([]);
+    for (const command of [
+      "userdel lab-serves",
+      "gpasswd -d lab-serves lab-gpus",
+      "userdel lab-serves; groupdel lab-gpus",
+    ]) {
+      await on(command);
+      const { seen, keys } = await look();
+      expect({ command, keys }).toEqual({ command, keys: [`files["${at}"].content`] });
+      await engine.update(urn, seen, inputs);
+      expect(await on("id -nG lab-serves")).toBe("lab-serves lab-gpus\n");
+      expect((await look()).keys).toEqual([]);
+    }
+    await engine.delete(urn, made);
+  });
 });

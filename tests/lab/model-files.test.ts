@@ -78,6 +78,31 @@ describeLab("ModelFiles", () => {
     expect(again.adopted).toHaveLength(2);
   });
 
+  test("a content that was changed with its times put back is seen; what only touches a file is no drift", async () => {
+    const want = wantOf(revision);
+    await up(want);
+    const file = `${folder}/${revision}/w.gguf`;
+    const stamp = `/var/lib/gpu-hosts/models/.verified/lab/model/${revision}/w.gguf`;
+    await on(`chown 1:1 ${file}; chown 0:0 ${file}; touch -r ${file} -a ${file}`);
+    expect(await drift(want)).toEqual([]);
+    await on(`cp -a ${file} /root/w; printf x | dd of=${file} bs=1 seek=500 conv=notrunc status=none
+      touch -r /root/w ${file}`);
+    const changed = createHash("sha256")
+      .update(Buffer.concat([weights.subarray(0, 500), Buffer.from("x"), weights.subarray(501)]))
+      .digest("hex");
+    expect(await drift(want)).toEqual([`files["w.gguf"]: ${changed}`]);
+    await up(want, want);
+    expect(await on(`sha256sum < ${file}`)).toContain(hash(weights));
+    expect(await drift(want)).toEqual([]);
+
+    // A stamp of an older release has no ctime: it counts as it did then, and only a deep look finds this.
+    await on(`cut -d' ' -f1-3,5 ${stamp} > /root/s; cp /root/s ${stamp}; cp -a ${file} /root/w
+      printf x | dd of=${file} bs=1 seek=500 conv=notrunc status=none; touch -r /root/w ${file}`);
+    expect(await drift(want)).toEqual([]);
+    const deep = await life.observe(modelFiles, want, want, true);
+    expect(deep?.config.files).toMatchObject({ "w.gguf": changed, "config.json": hash(config) });
+  });
+
   test("files that somebody put there are checked, not fetched", async () => {
     await on(
       `mkdir -p ${folder}/${revision}; printf '%s\\n' '${config.trim()}' > ${folder}/${revision}/config.json`,

@@ -55,7 +55,7 @@ describeLab("SystemdService", () => {
     const cases: readonly (readonly [string, readonly string[]])[] = [
       ["systemctl stop demo", ["running"]],
       ["systemctl disable demo", ["enabled"]],
-      ["echo '# edited' >> /etc/systemd/system/demo.service", ["reload", "unit"]],
+      ["echo '# edited' >> /etc/systemd/system/demo.service", ["unit"]],
       [
         "echo >> /etc/systemd/system/demo.service.d/10-nice.conf; systemctl daemon-reload",
         ['dropIns["10-nice.conf"]'],
@@ -66,10 +66,6 @@ describeLab("SystemdService", () => {
       ],
       ["sed -i 's/^A=.*/A=2/' /etc/gpu-hosts/env/demo.service.env", ["environment.A"]],
       ["chmod 644 /etc/gpu-hosts/env/demo.service.env", ["files"]],
-      [
-        "touch -d '1 hour' /etc/systemd/system/demo.service; systemctl daemon-reload; touch -d '2 hours' /etc/systemd/system/demo.service",
-        ["reload"],
-      ],
       ["rm /etc/systemd/system/demo.service; systemctl mask demo", ["enabled", "unit", "unit"]],
     ];
     for (const [command, seen] of cases) {
@@ -79,6 +75,136 @@ describeLab("SystemdService", () => {
       expect({ command, seen: await drift(want) }).toEqual({ command, seen: [] });
       expect(await on("systemctl is-active demo; systemctl is-enabled demo")).toBe("active\nenabled\n");
       expect(await environmentOf()).toContain("\nA=1\n");
+    }
+  });
+
+  test("what systemd really has of the unit counts, wherever it comes from", async () => {
+    const want = demo({ environment: { A: "1" }, dropIns: { "10-nice.conf": "[Service]\nNice=5\n" } });
+    await up(want);
+    const own = "/etc/systemd/system/demo.service";
+    const foreign = (folder: string, text: string, file = "x.conf") =>
+      `mkdir -p ${folder}; printf '${text}' > ${folder}/${file}; systemctl daemon-reload`;
+    const at = (path: string) => `merged["${path}"]`;
+    const cases: readonly (readonly [string, readonly string[]])[] = [
+      [`chmod 666 ${own}`, [`file["${own}"]`]],
+      [`chown daemon ${own}.d/10-nice.conf`, [`file["${own}.d/10-nice.conf"]`]],
+      [`mv ${own} /root/x; ln -s /root/x ${own}`, [`file["${own}"]`]],
+      [
+        foreign("/run/systemd/system/demo.service.d", "[Service]\\nNice=3\\nEnvironment=K=hidden\\n"),
+        [at("/run/systemd/system/demo.service.d/x.conf")],
+      ],
+      [
+        "systemctl set-property demo CPUWeight=50",
+        [at("/etc/systemd/system.control/demo.service.d/50-CPUWeight.conf")],
+      ],
+      [
+        "systemctl set-property --runtime demo CPUWeight=50",
+        [at("/run/systemd/system.control/demo.service.d/50-CPUWeight.conf")],
+      ],
+      [
+        foreign("/run/systemd/system.control/demo.service.d", "", "90-gpu-hosts.conf"),
+        [at("/run/systemd/system.control/demo.service.d/90-gpu-hosts.conf"), "reload"],
+      ],
+      [
+        foreign("/etc/systemd/system/service.d", "[Service]\\nNice=4\\n", "all.conf"),
+        [at("/etc/systemd/system/service.d/all.conf")],
+      ],
+      [
+        foreign("/run/systemd/system/demo.service.d", "[Service]\\nNice=3\\n").concat(
+          "; rm -r /run/systemd/system/demo.service.d",
+        ),
+        [at("/run/systemd/system/demo.service.d/x.conf")],
+      ],
+      [
+        `cp -a ${own} /root/x; sed -i s/1000/999/ ${own}; touch -r /root/x ${own}; systemctl daemon-reload; cp -a /root/x ${own}`,
+        ["command"],
+      ],
+    ];
+    for (const [command, seen] of cases) {
+      await on(command);
+      expect({ command, seen: await drift(want) }).toEqual({ command, seen });
+      const told = JSON.stringify((await life.plan(systemdService, want, want)).changes);
+      expect(told).not.toContain("hidden");
+      await up(want, want);
+      expect({ command, seen: await drift(want) }).toEqual({ command, seen: [] });
+      expect(await on("systemctl show demo --property=Nice; systemctl is-active demo")).toBe(
+        "Nice=5\nactive\n",
+      );
+    }
+    // A drop-in for all services is another's too: it stays, and only our unit goes without it.
+    expect(await on("ls /etc/systemd/system/service.d; rm -r /etc/systemd/system/service.d")).toBe(
+      "all.conf\n",
+    );
+    await life.down(systemdService, want);
+    expect(await on("ls -d /etc/systemd/system/demo* 2>/dev/null; true")).toBe("");
+  });
+
+  test("a drop-in of a template counts; what was merged before us comes back when we go", async () => {
+    const want = { name: "nap@1.service", unit: unit() };
+    const file = "/run/systemd/system/nap@.service.d/x.conf";
+    await on(
+      `mkdir -p ${file.replace("/x.conf", "")}; printf '[Service]\nNice=3\n' > ${file}; chmod 600 ${file}`,
+    );
+    await up(want);
+    expect(await on("systemctl show nap@1 --property=Nice")).toBe("Nice=0\n");
+    await on(`printf '[Service]\nNice=2\n' > ${file}; systemctl daemon-reload`);
+    expect(await drift(want)).toEqual([`merged["${file}"]`]);
+    await up(want, want);
+    expect(await drift(want)).toEqual([]);
+    await life.down(systemdService, want);
+    expect(await on(`cat ${file}; stat -c %a ${file}; rm -r ${file.replace("/x.conf", "")}`)).toBe(
+      "[Service]\nNice=3\n600\n",
+    );
+  });
+
+  test("a file that is only touched, a reload, a restart by hand and another time zone are no difference", async () => {
+    const want = demo({ environment: { A: "1" } });
+    await up(want);
+    const running = await pid();
+    for (const command of [
+      "touch /etc/systemd/system/demo.service",
+      "systemctl daemon-reload",
+      "timedatectl set-timezone Asia/Tokyo || ln -sf /usr/share/zoneinfo/Asia/Tokyo /etc/localtime",
+    ]) {
+      await on(command);
+      expect({ command, seen: await drift(want) }).toEqual({ command, seen: [] });
+      expect((await up(want, want)).steps).toEqual([]);
+    }
+    expect(await pid()).toBe(running);
+    await on("systemctl restart demo; ln -sf /usr/share/zoneinfo/UTC /etc/localtime");
+    expect(await drift(want)).toEqual([]);
+  });
+
+  test("a process that goes on with what was replaced is restarted", async () => {
+    await on(`mkdir -p /opt/run /var/lib/gpu-hosts/models/.cache; cp /bin/sleep /opt/run/server
+      for f in /opt/run/key /var/lib/gpu-hosts/models/w.gguf /var/lib/gpu-hosts/models/.cache/tmp /var/log/server.log; do echo 1 > $f; done`);
+    const files =
+      "7</var/lib/gpu-hosts/models/w.gguf 8</var/lib/gpu-hosts/models/.cache/tmp 9>>/var/log/server.log";
+    const want = demo({
+      unit: unit(`/bin/sh -c 'exec ${files}; exec /opt/run/server 1000'`, "LoadCredential=key:/opt/run/key"),
+    });
+    await up(want);
+    // Logs are rotated and caches cleaned: nothing of that counts.
+    await on("mv /var/log/server.log /var/log/server.log.1; rm /var/lib/gpu-hosts/models/.cache/tmp");
+    expect(await drift(want)).toEqual([]);
+    const cases: readonly (readonly [string, string])[] = [
+      [
+        "cp /bin/sleep /opt/run/new; mv /opt/run/new /opt/run/server",
+        "runs with a file that was replaced: /opt/run/server",
+      ],
+      [
+        "rm /var/lib/gpu-hosts/models/w.gguf; echo 1 > /var/lib/gpu-hosts/models/w.gguf",
+        "runs with a file that was replaced: /var/lib/gpu-hosts/models/w.gguf",
+      ],
+      ["echo 2 > /opt/run/key", "started with another /opt/run/key"],
+    ];
+    for (const [command, text] of cases) {
+      const old = await pid();
+      await on(command);
+      expect((await life.plan(systemdService, want, want)).changes.map((one) => one.text)).toEqual([text]);
+      await up(want, want);
+      expect(await pid()).not.toBe(old);
+      expect(await drift(want)).toEqual([]);
     }
   });
 

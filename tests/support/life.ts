@@ -22,7 +22,12 @@ export interface Life {
   readonly lines: readonly string[];
   up(definition: AnyDefinition, inputs: Config, last?: Config): Promise<Converged>;
   plan(definition: AnyDefinition, inputs: Config, last?: Config): Promise<Plan>;
-  observe(definition: AnyDefinition, inputs: Config, last?: Config): Promise<Observation<Config> | undefined>;
+  observe(
+    definition: AnyDefinition,
+    inputs: Config,
+    last?: Config,
+    deep?: boolean,
+  ): Promise<Observation<Config> | undefined>;
   down(definition: AnyDefinition, last: Config): Promise<void>;
   /** Ends the connection and opens another, as a new run of `up` would. */
   reconnect(): Promise<void>;
@@ -51,9 +56,9 @@ export async function startLife(release: Release): Promise<Life> {
     },
     up: (definition, inputs, last) => converge(subject(definition, inputs, last), acting()),
     plan: (definition, inputs, last) => plan(subject(definition, inputs, last), connection.machine),
-    observe(definition, inputs, last) {
+    observe(definition, inputs, last, deep) {
       const it = subject(definition, inputs, last);
-      return observe(definition, connection.machine, it.want, it.last);
+      return observe(definition, connection.machine, it.want, it.last, deep);
     },
     down(definition, last) {
       const { claimant, want } = subject(definition, last);

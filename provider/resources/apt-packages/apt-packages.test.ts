@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { automaticPackages } from "#facts/apt.ts";
 import { packages } from "#facts/dpkg.ts";
+import { diversions, packageFiles } from "#facts/package-files.ts";
 import { stepText } from "#tests/support/step-text.ts";
 import { keyOf } from "#transport/command.ts";
 import { fakeHost } from "#transport/fake.ts";
@@ -8,9 +9,22 @@ import { aptPackages } from "./apt-packages.ts";
 
 const want = aptPackages.inputs.parse({ packages: { curl: "any", tool: "1.0" } });
 
+interface Brought {
+  /** Answer on files of packages. */
+  readonly files?: string;
+  readonly diverted?: string;
+}
+
 /** @param rows of dpkg-query @param automatic names of packages marked so */
-const hostWith = (names: readonly string[], rows: readonly string[], automatic: readonly string[] = []) =>
+const hostWith = (
+  names: readonly string[],
+  rows: readonly string[],
+  automatic: readonly string[] = [],
+  { files = "", diverted = "" }: Brought = {},
+) =>
   fakeHost({
+    [keyOf(packageFiles(["curl", "tool"], { deep: false, libraries: true }).command)]: files,
+    [keyOf(diversions.command)]: diverted,
     [keyOf(packages(names).command)]: ["amd64", ...rows.map((row) => row.replaceAll(" ", "\t")), ""].join(
       "\n",
     ),
@@ -52,6 +66,42 @@ test("what is removed, half installed or only a dependency is not as wanted", as
   // As the owners record keeps it, so that it is one again at the end.
   expect(dependency?.originals).toEqual({ "package curl": "automatic" });
   expect(await seen([])).toBeUndefined();
+});
+
+test("programs and libraries that are not as they were installed; data, and what packages divert, do not count", async () => {
+  const rows = ["curl amd64 installed 7.1 hold", "tool all installed 1.0"];
+  const files = [
+    "package\tcurl",
+    "changed\t/usr/bin/curl",
+    "missing\t/usr/share/x/data",
+    "touched\tf\t4755\troot:root\t\t/usr/bin/touched",
+    "touched\tf\t644\troot:root\t\t/usr/bin/run-by-nobody",
+    "missing\t/usr/bin/mine",
+    "missing\t/usr/lib/theirs.so",
+    "package\tlibcurl4",
+    "touched\tf\t666\troot:root\t\t/usr/lib/libcurl.so.4",
+  ];
+  const diverted = [
+    "local diversion of /usr/bin/mine to /usr/bin/mine.real",
+    "diversion of /usr/lib/theirs.so to /usr/lib/theirs.distrib by other",
+  ];
+  const text = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join("");
+  const found = await aptPackages.observe(
+    hostWith(["curl", "tool"], rows, [], { files: text(files), diverted: text(diverted) }),
+    want,
+    undefined,
+  );
+  expect(found?.status).toMatchObject({ held: ["curl"] });
+  expect(found?.findings?.map((finding) => finding.text)).toEqual([
+    "the file /usr/bin/curl of package curl is not as it was installed",
+    "the file /usr/bin/run-by-nobody of package curl may be run by nobody (644)",
+    "the file /usr/bin/mine of package curl was put away as /usr/bin/mine.real by somebody with dpkg-divert",
+    "the file /usr/lib/libcurl.so.4 of package libcurl4 may be written by everybody (666)",
+  ]);
+  const repair = stepsFrom(found);
+  expect(repair).toContain("dpkg-divert --local --rename --remove /usr/bin/mine");
+  expect(repair).toMatch(/apt-get install --reinstall .*\$exact/);
+  expect(repair).toContain("apt-mark showauto curl libcurl4");
 });
 
 test("a package no longer wanted is gone once only others need it", async () => {

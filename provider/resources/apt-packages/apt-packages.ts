@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { aptFree, automaticPackages } from "#facts/apt.ts";
 import { packages as dpkgPackages, type Package } from "#facts/dpkg.ts";
+import { diversions, packageFiles } from "#facts/package-files.ts";
 import { packageName, packageVersion } from "#inventory/kinds.ts";
+import { keepAside } from "#provider/contract/linux-steps.ts";
 import {
   type Context,
   defineResource,
@@ -18,9 +20,12 @@ import {
   markManual,
   packageArguments,
   refreshLists,
+  reinstall,
   removeUnneeded,
+  undivert,
   whyNot,
 } from "./commands.ts";
+import { damagedPackages, divertedFiles, packageFindings } from "./package-findings.ts";
 
 const inputs = z.strictObject({
   packages: z
@@ -124,10 +129,28 @@ function* bring(names: readonly string[], want: Want, dependencies: readonly str
   });
 }
 
+/** Packages with files that are not theirs any more are unpacked anew; who replaced one finds it kept aside. */
+function* mend(findings: readonly Finding[] | undefined, names: readonly string[]): Generator<Step> {
+  for (const path of divertedFiles(findings)) {
+    yield keepAside(path);
+    yield run(undivert(path), { title: `dpkg-divert --remove ${path}`, turn: "apt", explain: aptFree });
+  }
+  if (names.length === 0) return;
+  yield run(reinstall(names), {
+    title: `apt-get install --reinstall ${names.join(" ")}`,
+    turn: "apt",
+    timeoutSeconds: 7200,
+    explain: aptFree,
+    hint: "the version that is installed must still be in a package list; else give the package another version",
+  });
+}
+
 /** Shown beside the configuration, and which of the packages are installed only as dependencies. */
 type PackagesStatus = {
   readonly versions: Readonly<Record<string, string>>;
   readonly dependencies: readonly string[];
+  /** Those that apt leaves at their version (`apt-mark hold`), if there are any. */
+  readonly held?: readonly string[];
 };
 
 const itemName = (name: string) => `package ${name}`;
@@ -153,26 +176,33 @@ export const aptPackages = defineResource({
       shared: wanted === "any",
     })),
 
-  async observe(host, want, last): Promise<Observation<Want, PackagesStatus> | undefined> {
+  async observe(host, want, last, deep = false): Promise<Observation<Want, PackagesStatus> | undefined> {
     const names = Object.keys({ ...last?.packages, ...want.packages });
     if (names.length === 0) return { config: { packages: {} } };
-    const [found, marks] = await Promise.all([
+    const [found, marks, brought, diverted] = await Promise.all([
       host.ask(dpkgPackages(names)),
       host.ask(automaticPackages(names)),
+      host.ask(packageFiles(Object.keys(want.packages), { deep, libraries: true })),
+      host.ask(diversions),
     ]);
     const there = defined(
       names.map((name) => [name, standing(found.get(name), marks.has(name), want.packages[name])]),
     );
     if (there.length === 0) return undefined;
     const dependencies = there.filter(([, it]) => it.automatic).map(([name]) => name);
+    const held = there.map(([name]) => name).filter((name) => found.get(name)?.held);
     return {
       config: { packages: Object.fromEntries(there.map(([name, { version }]) => [name, version])) },
-      findings: there.flatMap(([name, { wrong }]): Finding[] =>
-        wrong === undefined ? [] : [{ path: ["packages", name], text: wrong }],
-      ),
+      findings: [
+        ...there.flatMap(([name, { wrong }]): Finding[] =>
+          wrong === undefined ? [] : [{ path: ["packages", name], text: wrong }],
+        ),
+        ...packageFindings(brought, diverted),
+      ],
       status: {
         versions: Object.fromEntries(defined(there.map(([name]) => [name, found.get(name)?.version]))),
         dependencies,
+        ...(held.length > 0 ? { held } : {}),
       },
       originals: Object.fromEntries(dependencies.map((name) => [itemName(name), automatic])),
     };
@@ -192,6 +222,8 @@ export const aptPackages = defineResource({
     // First, so that what replaces a package does not meet it.
     yield* undo(gone, before);
     yield* bring(differing, want, have?.status?.dependencies ?? []);
+    const damaged = damagedPackages(have?.findings).filter((name) => !differing.includes(name));
+    yield* mend(have?.findings, damaged);
   },
 
   *remove(have, { before }) {

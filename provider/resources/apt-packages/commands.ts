@@ -55,6 +55,23 @@ export const install = (wanted: Wanted): ShellCommand => sh`${quiet}
 exec apt-get ${installArguments(wanted)}`;
 
 /**
+ * Unpacks packages once more at the version they have, and leaves them marked as they were, held or automatic.
+ */
+export const reinstall = (names: readonly string[]): ShellCommand => sh`${quiet}
+automatic=$(apt-mark showauto ${names}) held=$(apt-mark showhold ${names})
+exact=$(dpkg-query -W -f '\${binary:Package}=\${Version}\n' -- ${names}) || exit
+again() { apt-get install --reinstall -q -y --no-install-recommends --no-remove --allow-change-held-packages --allow-downgrades ${[...dpkgOptions, ...lockOptions]} "$@" $exact; }
+again --download-only >/dev/null 2>&1 || apt-get update -q -o Acquire::Retries=2 || echo 'not every package list could be refreshed; going on with those at hand'
+again; rc=$?
+[ -z "$automatic" ] || apt-mark auto $automatic >/dev/null
+[ -z "$held" ] || apt-mark hold $held >/dev/null
+exit $rc`;
+
+/** Ends a local diversion: what stands in the package's place goes, and the package's own file comes back. */
+export const undivert = (path: string): ShellCommand =>
+  sh`rm -f -- ${path} && dpkg-divert --local --rename --remove ${path}`;
+
+/**
  * Extended regular expressions for what somebody may have meant: one letter off, another number in it, more
  * after it.
  */

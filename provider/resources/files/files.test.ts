@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
+import { missingAccounts } from "#facts/accounts.ts";
 import { contents, entries } from "#facts/files.ts";
 import { shown } from "#provider/contract/step.ts";
 import { compare } from "#provider/converge/compare.ts";
@@ -57,4 +58,19 @@ test("such content at a path that is no longer wanted is no finding", async () =
   expect(seen?.config.files).toEqual({
     "/a": { content: `(2 bytes, sha256 ${sha256(content)})`, mode: "0644", owner: "root:root" },
   });
+});
+
+test("a user that a file of ours makes and that is gone is a finding, and made by reading the file again", async () => {
+  const at = "/etc/sysusers.d/x.conf";
+  const content = '# g no\ng gpus - -\nu serves - "x y" /home/x\nm serves gpus\nu %i-x -\n';
+  const made = files.inputs.parse({ files: { [at]: { content } } });
+  const asked = { users: ["serves"], groups: ["gpus"], members: [{ user: "serves", group: "gpus" }] };
+  const host = fakeHost({
+    [keyOf(entries([at]).command)]:
+      `81a4 root:root ${content.length} ${at}\0\0\0\0${sha256(Buffer.from(content))}  ${at}\0`,
+    [keyOf(missingAccounts(asked).command)]: "user\tserves\nmember\tserves\tgpus\n",
+  });
+  const seen = await files.observe(host, made, made);
+  expect(seen?.findings).toEqual([{ path: ["files", at, "content"], text: "there is no user serves" }]);
+  expect([...files.apply(made, seen, context)].map(shown)[0]).toContain("systemd-sysusers");
 });

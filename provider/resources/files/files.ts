@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { dirname } from "node:path/posix";
 import { z } from "zod";
+import { missingAccounts } from "#facts/accounts.ts";
 import { contents, type Entry, entries } from "#facts/files.ts";
 import { keepAside, putBack } from "#provider/contract/linux-steps.ts";
 import {
@@ -13,6 +14,7 @@ import {
 import { remove, run, type Step, write } from "#provider/contract/step.ts";
 import { type ShellCommand, sh } from "#transport/command.ts";
 import type { Host } from "#transport/host.ts";
+import { accountsIn, sysusersFolder } from "./sysusers.ts";
 
 /** Larger or binary content is compared by its hash and shown as such. */
 const shownBytes = 64 * 1024;
@@ -63,7 +65,7 @@ const isFile = (value: unknown): value is z.output<typeof file> =>
  * the file is written: a run that is cut off in between finds the file missing, and does both again.
  */
 const readers: readonly { folder: string; command: (path: string) => ShellCommand }[] = [
-  { folder: "/etc/sysusers.d", command: (at) => sh`systemd-sysusers --replace=${at} -` },
+  { folder: sysusersFolder, command: (at) => sh`systemd-sysusers --replace=${at} -` },
   { folder: "/etc/tmpfiles.d", command: (at) => sh`systemd-tmpfiles --create --replace=${at} -` },
 ];
 
@@ -105,6 +107,20 @@ function seenAt(
   return { value: { content: wanted.content, mode, owner }, wrong };
 }
 
+/** Accounts that files of ours make and that are gone, in words, by the file's path. */
+async function lookForAccounts(host: Host, { files }: Want): Promise<ReadonlyMap<string, string>> {
+  const makers = Object.entries(files).flatMap(([at, value]) =>
+    dirname(at) === sysusersFolder && isFile(value) ? [{ at, content: value.content }] : [],
+  );
+  const missing = await Promise.all(
+    makers.map(async ({ at, content }) => {
+      const gone = await host.ask(missingAccounts(accountsIn(content)));
+      return [at, gone.join("; ")] as const;
+    }),
+  );
+  return new Map(missing.filter(([, gone]) => gone !== ""));
+}
+
 async function observeFiles(
   host: Host,
   want: Want,
@@ -112,7 +128,7 @@ async function observeFiles(
 ): Promise<Observation<Want> | undefined> {
   const paths = [...new Set([...Object.keys(want.files), ...Object.keys(last?.files ?? {})])];
   const wantsAt = (at: string) => [want.files[at], last?.files[at]].filter((value) => value !== undefined);
-  const there = await host.ask(entries(paths));
+  const [there, gone] = await Promise.all([host.ask(entries(paths)), lookForAccounts(host, want)]);
   const known = (at: string, hash: string | undefined) =>
     wantsAt(at).some((value) => isFile(value) && sha256(value.content) === hash);
   const unknown = [...there].filter(
@@ -129,7 +145,9 @@ async function observeFiles(
   const hidden = seen.filter(({ wrong }) => wrong !== undefined);
   return {
     config: { files: Object.fromEntries(seen.map(({ at, value }) => [at, value])) },
-    findings: hidden.map(({ at, wrong = "" }): Finding => ({ path: ["files", at, "content"], text: wrong })),
+    findings: seen.flatMap(({ at, wrong = gone.get(at) }): Finding[] =>
+      wrong === undefined ? [] : [{ path: ["files", at, "content"], text: wrong }],
+    ),
     // Not the content that is wanted here: it was never theirs.
     originals: Object.fromEntries(
       hidden.map(({ at, entry, value }) => [itemName(at), { ...value, content: `(${describe(entry)})` }]),

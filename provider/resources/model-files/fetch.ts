@@ -28,7 +28,7 @@ export function modelScript(model: ModelPlace, wanted: readonly Wanted[]): Shell
     prepare: sh`refused=". A gated model needs its licence accepted on the hub, and the token of that account"
 folder=${modelFolder(model)} stamps=${stampsFolder(model)} partials=${partialFolder(model)}
 mkdir -p -- "$folder" "$stamps" "$partials" || exit 1
-keep() { mkdir -p -- "$(dirname -- "$stamps/$1")" && s=$(stat -c '%s %.9Y %i' -- "$folder/$1") &&
+keep() { mkdir -p -- "$(dirname -- "$stamps/$1")" && s=$(stat -c '%s %.9Y %i %.9Z' -- "$folder/$1") &&
   printf '%s %s\\n' "$s" "$2" > "$stamps/$1.new" && mv -f -- "$stamps/$1.new" "$stamps/$1"; }`,
     fetches,
     after: ({ label, sha256 }) => sh`keep ${label} ${sha256} || exit 1`,

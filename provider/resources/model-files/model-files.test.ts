@@ -55,6 +55,29 @@ test("a changed file is found, and only it is fetched", async () => {
   expect(keyOf(step.script)).not.toContain("resolve/0123abc/sub/c.json");
 });
 
+test("a large file that was touched is told with how to look into it, and `up` hashes it", async () => {
+  const touched = [`file\tw.gguf\t5 1.0 7 9.0\t5 1.0 7 8.0 ${hash("a")}\t\t`, verified[1] ?? ""];
+  const seen = await modelFiles.observe(host(touched), want, want);
+  expect(compare(want, seen).map(({ path, text }) => [pathText(path), text])).toEqual([
+    [
+      'files["w.gguf"]',
+      "was touched after it was verified (5 bytes); `drift --deep` compares what it holds, `up` notes it",
+    ],
+  ]);
+  expect(longStep(modelFiles.apply(want, seen, nothingBefore)).name).toContain("model-");
+});
+
+test("a deep look tells the hash that it found", async () => {
+  const deep = fakeHost({
+    [keyOf(stampedFiles(lookedAt(want), Object.keys(want.files), true).command)]:
+      `file\tw.gguf\t5 1.0 7 8.0\t5 1.0 7 8.0 ${hash("a")}\t\t${hash("c")}\n${verified[1]}\n`,
+  });
+  const seen = await modelFiles.observe(deep, want, want, true);
+  expect(compare(want, seen)).toEqual([
+    { path: ["files", "w.gguf"], kind: "update", want: hash("a"), have: hash("c") },
+  ]);
+});
+
 test("no file at all is absent", async () => {
   expect(
     await modelFiles.observe(host(["file\tw.gguf\t\t", "file\tsub/c.json\t\t"]), want, undefined),

@@ -72,7 +72,9 @@ function urlsOf({ source, name, revision }: Want, file: string): string[] {
 function wrongWith(file: StampedFile | undefined): string | undefined {
   const { size, verified, unfinished } = file ?? {};
   if (unfinished !== undefined) return `is not fetched to the end (${unfinished} bytes)`;
-  if (size === undefined || verified?.untouched) return undefined;
+  if (size === undefined || verified?.since === "untouched") return undefined;
+  if (verified?.since === "touched")
+    return `was touched after it was verified (${size} bytes); \`drift --deep\` compares what it holds, \`up\` notes it`;
   return `${verified ? "was changed after it was verified" : "was not verified"} (${size} bytes)`;
 }
 
@@ -106,12 +108,12 @@ export const modelFiles = defineResource({
           shared: true,
         })),
 
-  async observe(host, want, last) {
+  async observe(host, want, last, deep) {
     // Dropped files stay unless they are to be purged, so they are none of our business.
     const names = [
       ...new Set([...Object.keys(want.files), ...Object.keys((want.purge && last?.files) || {})]),
     ];
-    const seen = await host.ask(stampedFiles(lookedAt(want), names));
+    const seen = await host.ask(stampedFiles(lookedAt(want), names, deep));
     const there = names.flatMap((name) => {
       const file = seen.files.get(name);
       return file && (file.size !== undefined || file.unfinished !== undefined) ? [{ name, file }] : [];
@@ -119,7 +121,10 @@ export const modelFiles = defineResource({
     if (there.length === 0) return undefined;
     // Of a file that was not verified nobody knows the hash.
     const hashOf = (name: string, { verified }: StampedFile) =>
-      (verified?.untouched ? verified.sha256 : undefined) ?? want.files[name] ?? last?.files[name] ?? "";
+      (verified?.since === "untouched" ? verified.sha256 : undefined) ??
+      want.files[name] ??
+      last?.files[name] ??
+      "";
     const unfinished = there.filter(({ file }) => file.size === undefined).map(({ name }) => name);
     const others = [...seen.generations].filter(([name]) => name !== want.revision);
     return {

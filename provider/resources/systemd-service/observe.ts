@@ -1,8 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
+import { type Credential, changedCredentials } from "#facts/credentials.ts";
+import { runningFiles, type UnitProcess } from "#facts/running-files.ts";
 import { showUnit, type TextFile, type Unit, unitFiles } from "#facts/systemd.ts";
+import { type UnitInEffect, unitInEffect } from "#facts/unit-in-effect.ts";
 import { findingsOf, type Observation } from "#provider/contract/resource.ts";
 import type { Host } from "#transport/host.ts";
 import { parseEnvironment } from "./environment-file.ts";
+import { effectFindings, foreignFiles, staleFile } from "./in-effect.ts";
 import type { Want } from "./inputs.ts";
 import { parseStarted, placesOf, renderLink, type Started, startedBy, startedVariable } from "./rendered.ts";
 
@@ -10,10 +14,14 @@ import { parseStarted, placesOf, renderLink, type Started, startedBy, startedVar
 const loopRestarts = 3;
 
 /**
- * What two facts say of one unit; `unit.started` is the raw {@link startedVariable} of the running process.
+ * What the facts say of one unit; `unit.started` is the raw {@link startedVariable} of the running process.
  */
 interface Seen {
   readonly unit: Unit;
+  readonly effect: UnitInEffect;
+  readonly processes: readonly UnitProcess[];
+  /** Files of credentials that changed since it was started. */
+  readonly credentials: readonly string[];
   readonly files: ReadonlyMap<string, TextFile>;
 }
 
@@ -24,13 +32,19 @@ export type UnitStatus = {
   readonly state: string;
   /** Whether it starts at boot, in systemd's words. */
   readonly file: string;
+  /** A file of it was written since systemd read it; with another content that is a finding. */
+  readonly reload?: true;
   readonly since?: string;
   /** How the last run ended, of a unit that has failed. */
   readonly result?: string;
 };
 
 /** As the owners record keeps a unit that was there before us. */
-export type Original = Partial<Want> & { readonly masked: boolean };
+export type Original = Partial<Want> & {
+  readonly masked: boolean;
+  /** Drop-ins of it elsewhere than in /etc/systemd/system, by path. */
+  readonly elsewhere?: readonly string[];
+};
 
 export async function observe(
   host: Host,
@@ -38,12 +52,27 @@ export async function observe(
   last: Want | undefined,
 ): Promise<Observation<Want, UnitStatus> | undefined> {
   const { environment, owed } = placesOf(want.name);
-  const [unit, files] = await Promise.all([
-    host.ask(showUnit(want.name, startedVariable)),
-    host.ask(unitFiles(want.name, [environment, owed])),
+  const { name } = want;
+  const hasProcesses = name.endsWith(".service");
+  const named = credentialsIn(want);
+  const [unit, files, effect, processes, credentials] = await Promise.all([
+    host.ask(showUnit(name, startedVariable)),
+    host.ask(unitFiles(name, [environment, owed])),
+    host.ask(unitInEffect(name)),
+    hasProcesses ? host.ask(runningFiles(name)) : [],
+    named.length > 0 ? host.ask(changedCredentials(name, named)) : [],
   ]);
-  return judge(want, last, { unit, files });
+  return judge(want, last, { unit, files, effect, processes, credentials });
 }
+
+/** Files that our text hands to the service. */
+const credentialsIn = ({ unit = "", dropIns }: Want): readonly Credential[] =>
+  [unit, ...Object.values(dropIns)].flatMap((text) =>
+    [...text.matchAll(/^LoadCredential=([\w.-]+):(\/\S+)$/gm)].map(([, id = "", path = ""]) => ({
+      id,
+      path,
+    })),
+  );
 
 const sameFiles = (want: Want, have: Own) =>
   have.unit === want.unit &&
@@ -67,7 +96,8 @@ function judge(want: Want, last: Want | undefined, seen: Seen): Observation<Want
     dropIns: dropInsIn(want, last, files),
     environment,
   };
-  if (unit.load === "not-found" && nothingOf(own, files, places)) return undefined;
+  const elsewhere = [...foreignFiles(want, seen.effect).keys()];
+  if (unit.load === "not-found" && elsewhere.length === 0 && nothingOf(own, files, places)) return undefined;
 
   // A reload or a start under way counts as running; whether it gets there is the business of readiness and
   // `verify`.
@@ -82,13 +112,20 @@ function judge(want: Want, last: Want | undefined, seen: Seen): Observation<Want
     // Not on the host: how to prove. It never differs.
     ...(want.readiness ? { readiness: want.readiness } : {}),
   };
-  const findings = findingsOf({
-    files: wrongHelperFile(want, files),
-    ...wrongUnit(unit),
-    restart: process.restart,
-    readiness: running && files.has(places.owed) ? "not proven since the last start" : undefined,
-  });
-  const original: Original = { ...config, masked: unit.load === "masked" };
+  const findings = [
+    ...findingsOf({
+      files: wrongHelperFile(want, files),
+      ...wrongUnit(unit),
+      restart: process.restart ?? outdatedProcess(want, seen),
+      readiness: running && files.has(places.owed) ? "not proven since the last start" : undefined,
+    }),
+    ...effectFindings(want, seen.effect),
+  ];
+  const original: Original = {
+    ...config,
+    masked: unit.load === "masked",
+    ...(elsewhere.length > 0 ? { elsewhere } : {}),
+  };
   const moving = unit.queued || ["activating", "deactivating", "reloading"].includes(unit.active);
   // A unit whose files differ is restarted anyway; waiting could not turn that into another answer.
   const settling = moving && sameFiles(want, own);
@@ -112,8 +149,6 @@ function wrongUnit(unit: Unit): Record<string, string | undefined> {
   const known = unit.load === "loaded" || unit.load === "not-found";
   return {
     unit: known ? undefined : `${unit.load} to systemd`,
-    // A masked unit is read anew anyway; whether systemd says so depends on its version.
-    reload: known && unit.needsReload ? "systemd has not read the changed files" : undefined,
     loop: looping(unit) ? `${unit.restarts} restarts, the last run ended by ${ended(unit)}` : undefined,
   };
 }
@@ -123,6 +158,7 @@ function statusOf(unit: Unit): UnitStatus {
     load: unit.load,
     state: `${unit.active} (${unit.sub})`,
     file: unit.file,
+    ...(unit.needsReload ? { reload: true as const } : {}),
     ...(unit.began === undefined || unit.active !== "active"
       ? {}
       : { since: new Date(unit.began * 1000).toISOString() }),
@@ -195,6 +231,12 @@ function processOf(want: Want, have: Own, seen: Seen, stamp: string | undefined)
   if (started === undefined)
     return { restartOn: {}, restart: owes ?? "started before gpu-hosts configured it" };
   return { restartOn: { ...started.restartOn }, restart: owes ?? older(want, have, started) };
+}
+
+/** What the running process was handed at its start and is no longer what stands there. */
+function outdatedProcess(want: Want, { processes, credentials }: Seen): string | undefined {
+  const [changed] = credentials;
+  return changed === undefined ? staleFile(want, processes) : `started with another ${changed}`;
 }
 
 /** Files that are as wanted by now and were not yet when the process started. */

@@ -1,9 +1,11 @@
+import { basename, dirname } from "node:path/posix";
 import { isDeepStrictEqual } from "node:util";
 import { journalOf } from "#facts/systemd.ts";
 import { keepAside, putBack } from "#provider/contract/linux-steps.ts";
 import { type Context, findingAt, type Observation } from "#provider/contract/resource.ts";
 import { remove as deleted, run, type Step, write } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
+import { isDeletable, merged, ownFile, ownTexts } from "./in-effect.ts";
 import type { Want } from "./inputs.ts";
 import type { Original, UnitStatus } from "./observe.ts";
 import { waitUntilReady } from "./readiness.ts";
@@ -45,10 +47,36 @@ function* files(want: Want, seen: Seen | undefined, before: Original | undefined
     yield run(sh`systemctl unmask ${want.name}; systemctl unmask --runtime ${want.name}`);
   const texts = [...unitAndDropIns(want, have, before)];
   if (link !== undefined && (!seen || findingAt(seen, "files"))) texts.push(write(places.link, link, open));
+  texts.push(...foreign(want.name, seen, before), ...ownFiles(want, seen, before));
   yield* texts;
-  if (texts.length > 0 || findingAt(seen, "reload") || findingAt(seen, "unit")) yield reload();
+  const unread = seen?.status?.reload || ["reload", "unit", "command"].some((key) => findingAt(seen, key));
+  if (texts.length > 0 || unread) yield reload();
   // After the reload: only then does what a process finds in it also speak of the unit it was started from.
   if (link !== undefined) yield write(places.environment, renderEnvironmentFile(want), closed);
+}
+
+const pathsAt = (seen: Seen | undefined, kind: string): readonly string[] =>
+  (seen?.findings ?? []).flatMap(({ path: [first, file] }) => (first === kind ? [String(file)] : []));
+
+/** Takes away what others merge into the unit, or hides it from this one unit where others have it too. */
+function* foreign(name: string, seen: Seen | undefined, before: Original | undefined): Generator<Step> {
+  for (const path of pathsAt(seen, merged)) {
+    if (before?.elsewhere?.includes(path)) yield keepAside(path);
+    if (isDeletable(name, path)) yield deleted(path);
+    else yield run(sh`ln -sfn /dev/null ${`${placesOf(name).dropIns}/${basename(path)}`}`);
+  }
+}
+
+/** Writes those files of ours anew that have the right text, but are links or open to others. */
+function* ownFiles(want: Want, seen: Seen | undefined, before: Original | undefined): Generator<Step> {
+  const places = placesOf(want.name);
+  const texts = ownTexts(want);
+  for (const path of pathsAt(seen, ownFile)) {
+    const content = texts.get(path) ?? "";
+    const was = path === places.unit ? before?.unit : before?.dropIns?.[basename(path)];
+    if (was === content) yield keepAside(path);
+    yield write(path, content, open);
+  }
 }
 
 function* unitAndDropIns(
@@ -58,24 +86,35 @@ function* unitAndDropIns(
 ): Generator<Step> {
   const places = placesOf(want.name);
   if (have.unit !== want.unit)
-    yield* text(places.unit, want.unit ?? before?.unit, { have: have.unit, before: before?.unit });
+    yield* text(places.unit, want.unit ?? before?.unit, {
+      have: have.unit,
+      before: before?.unit,
+      isOurs: want.unit !== undefined,
+    });
   for (const file of new Set([...Object.keys(want.dropIns), ...Object.keys(have.dropIns ?? {})])) {
     // Beside a unit of ours no other drop-in stands; beside a package's unit the one we replaced comes back.
     const now = want.dropIns[file] ?? (want.unit === undefined ? before?.dropIns?.[file] : undefined);
-    const was = { have: have.dropIns?.[file], before: before?.dropIns?.[file] };
+    const was = {
+      have: have.dropIns?.[file],
+      before: before?.dropIns?.[file],
+      isOurs: file in want.dropIns,
+    };
     if (was.have !== now) yield* text(`${places.dropIns}/${file}`, now, was);
   }
 }
 
-/** What stood there before is kept with its mode and owner while ours is in its place. */
+/**
+ * What stood there before is kept with its mode and owner while ours is in its place, even one of the same
+ * text.
+ */
 function* text(
   path: string,
   content: string | undefined,
-  { have, before }: { have: string | undefined; before: string | undefined },
+  { have, before, isOurs }: { have: string | undefined; before: string | undefined; isOurs: boolean },
 ): Generator<Step> {
   if (before !== undefined && have === before) yield keepAside(path);
   yield content === undefined ? deleted(path) : write(path, content, open);
-  if (before !== undefined && content === before) yield putBack(path);
+  if (!isOurs && before !== undefined && content === before) yield putBack(path);
 }
 
 /** Whether what a process is started with is not what the running one has. */
@@ -84,7 +123,8 @@ function outdated(want: Want, seen: Seen | undefined): boolean {
     isDeepStrictEqual(seen?.config[key], want[key]);
   return (
     !(same("unit") && same("dropIns") && same("environment") && same("restartOn")) ||
-    ["files", "unit", "restart", "loop"].some((key) => findingAt(seen, key))
+    ["files", "unit", "restart", "loop", "reload", "command"].some((key) => findingAt(seen, key)) ||
+    pathsAt(seen, merged).length > 0
   );
 }
 
@@ -101,9 +141,20 @@ export function* apply(want: Want, seen: Seen | undefined, context: Context<Want
     );
   if (start) yield write(places.owed, "restart\n", closed);
   if (changed) yield* files(want, seen, originalOf(context, name));
-  else if (findingAt(seen, "reload")) yield reload();
+  else yield* untouchedProcess(want, seen, originalOf(context, name));
   yield* boot(want, have);
   yield* want.running ? running(want, seen, start) : stopped(name, have);
+}
+
+/** What can be put right while the process goes on. */
+function* untouchedProcess(
+  want: Want,
+  seen: Seen | undefined,
+  before: Original | undefined,
+): Generator<Step> {
+  const mended = [...ownFiles(want, seen, before)];
+  yield* mended;
+  if (mended.length > 0 || seen?.status?.reload) yield reload();
 }
 
 function* boot(want: Want, have: Partial<Want>): Generator<Step> {
@@ -132,6 +183,14 @@ function* started(want: Want, verb: "start" | "restart"): Generator<Step> {
   yield write(placesOf(want.name).owed, "readiness\n", closed);
 }
 
+/** What was merged into the unit from elsewhere before us. */
+function* putBackElsewhere({ elsewhere = [] }: Original): Generator<Step> {
+  for (const path of elsewhere) {
+    yield run(sh`mkdir -p -- ${dirname(path)}`);
+    yield putBack(path);
+  }
+}
+
 /** Back to the texts that stood there before us. */
 function* originals(name: string, have: Partial<Want>, before: Partial<Want>): Generator<Step> {
   const places = placesOf(name);
@@ -142,7 +201,7 @@ function* originals(name: string, have: Partial<Want>, before: Partial<Want>): G
     ),
   ];
   for (const [path, now, was] of texts) {
-    if (now !== was) yield* text(path, was, { have: now, before: was });
+    if (now !== was) yield* text(path, was, { have: now, before: was, isOurs: false });
     // A run that broke off may have written the text and not come to mode and owner.
     else if (was !== undefined) yield putBack(path);
   }
@@ -160,7 +219,10 @@ export function* remove(seen: Seen, context: Context<Want>): Generator<Step> {
   if (have.running && !before.running) yield stop(name);
   if (have.enabled && !before.enabled) yield run(sh`systemctl disable ${name}`);
   yield* originals(name, have, before);
+  yield* putBackElsewhere(before);
   const { link, dropIns, environment, owed } = places;
+  // What we hid from this unit.
+  yield run(sh`[ ! -d ${dropIns} ] || find ${dropIns} -type l -lname /dev/null -delete`);
   for (const path of [link, dropIns, environment, environmentFolder, configurationFolder, owed])
     yield deleted(path);
   yield reload();

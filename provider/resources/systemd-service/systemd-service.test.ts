@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { runningFiles } from "#facts/running-files.ts";
 import { listenersOn } from "#facts/ss.ts";
 import { showUnit, unitFiles } from "#facts/systemd.ts";
+import { unitInEffect } from "#facts/unit-in-effect.ts";
 import { pathText } from "#inventory/problems.ts";
 import { type Step, shown } from "#provider/contract/step.ts";
 import { compare } from "#provider/converge/compare.ts";
@@ -58,7 +60,26 @@ function host({ properties = {}, files = {}, modes = {}, process = want }: On = 
     ...properties,
   };
   const shown = Object.entries(show).map((pair) => pair.join("="));
+  const isRead = (path: string) => path.startsWith(`${places.dropIns}/`) && all[path] !== "";
+  const inEffect = [
+    ...(show.LoadState === "not-found"
+      ? []
+      : ["ExecStart={ path=/bin/x ; argv[]=/bin/x ; ignore_errors=no ; x }"]),
+    `LoadState=${show.LoadState}`,
+    `FragmentPath=${all[places.unit] === "" ? "" : places.unit}`,
+    `DropInPaths=${Object.keys(all).filter(isRead).join(" ")}`,
+    `NeedDaemonReload=${show.NeedDaemonReload}`,
+    "Transient=no",
+    ...Object.entries(all)
+      .filter(([path, content]) => path.startsWith("/etc/systemd/") && content !== "")
+      .map(
+        ([path, content]) =>
+          `file\tregular file\t${modes[path] ?? "644"}\troot:root\t1795254000\t\t${Buffer.from(content).toString("base64")}\t${path}`,
+      ),
+  ];
   return fakeHost({
+    [keyOf(unitInEffect("x.service").command)]: `${inEffect.join("\n")}\n`,
+    [keyOf(runningFiles("x.service").command)]: "",
     [keyOf(showUnit("x.service", startedVariable).command)]: `${shown.join("\n")}\n`,
     [keyOf(unitFiles("x.service", [places.environment, places.owed]).command)]: lines.join(""),
   });
@@ -93,12 +114,13 @@ describe("observe", () => {
       [["enabled", false]],
     ],
     ["edited", { files: { [places.unit]: "edited" } }, [["unit", "edited"]]],
-    [
-      "edited and not read",
-      { properties: { NeedDaemonReload: "yes" } },
-      [["reload", "finding: systemd has not read the changed files"]],
-    ],
+    ["touched, and not read since: the same content", { properties: { NeedDaemonReload: "yes" } }, []],
     ["foreign drop-in", { files: { [`${places.dropIns}/o.conf`]: "x" } }, [['dropIns["o.conf"]', "x"]]],
+    [
+      "open to others",
+      { modes: { [places.unit]: "666" } },
+      [[`file["${places.unit}"]`, `finding: ${places.unit} is 666 root:root, should be 644 root:root`]],
+    ],
     [
       "readable secrets",
       { modes: { [places.environment]: "644" } },
