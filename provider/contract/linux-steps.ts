@@ -9,11 +9,15 @@ import { type RunStep, run } from "./step.ts";
 /** Pattern for the units of all long steps of that name, whatever their inputs: the hash is 12 digits. */
 export const longUnits = (name: string): string => `gpu-hosts-${name}-${"[0-9a-f]".repeat(12)}`;
 
+/** Which packages came along with ours. It goes with the last owner of anything on the machine. */
+export const packageNotes = `${ownersFolder}/packages`;
+
 /** Stops the work of long steps of that name, as of a download whose resource goes. */
 export const stopLong = (name: string): RunStep =>
   run(sh`systemctl stop ${`${longUnits(name)}.service`}`, { title: `stop ${name}, if it still runs` });
 
-const copyOf = (path: string) =>
+/** Where is kept what the machine had at a path before us. Folder and file are root's alone. */
+export const copyOf = (path: string): string =>
   `${ownersFolder}/files/${createHash("sha256").update(path).digest("hex").slice(0, 32)}`;
 
 /**

@@ -27,6 +27,8 @@ describeLab("AptPackages", () => {
       { name: "lab-orphan", version: "1.0", depends: "lab-lib" },
       { name: "lab-extra", version: "1.0", depends: "lab-extra-lib" },
       { name: "lab-extra-lib", version: "1.0" },
+      { name: "lab-fan", version: "1.0", recommends: "lab-extra-lib" },
+      { name: "lab-late-fan", version: "1.0", recommends: "lab-extra-lib" },
       { name: "lab-rival", version: "1.0", conflicts: "lab-alt" },
       { name: "lab-slow", version: "1.0", postinst: "test -e /run/lab-may-configure" },
     ]);
@@ -50,7 +52,7 @@ describeLab("AptPackages", () => {
     expect(await life.up({ packages: { "lab-tool": "1.0", "lab-alt": "any" } })).toEqual([]);
 
     await on("apt-get remove -qq -y lab-alt; apt-get install -qq -y lab-tool=2.0");
-    expect(await life.drift()).toEqual(['packages["lab-tool"]', 'packages["lab-alt"]']);
+    expect(await life.drift()).toEqual(["packages.lab-tool", "packages.lab-alt"]);
     await life.up({ packages: { "lab-tool": "1.0", "lab-alt": "any" } });
     expect(await installed()).toEqual(["lab-alt=1.0", "lab-lib=1.0", "lab-tool=1.0"]);
 
@@ -87,6 +89,21 @@ describeLab("AptPackages", () => {
     await on("apt-get remove -qq -y 'lab-*'");
   });
 
+  test("what came along goes although a package recommends it that stood there before; one that came later keeps it", async () => {
+    await on("apt-get install -qq -y --no-install-recommends lab-fan");
+    const life = bench.live(aptPackages);
+    await life.up({ packages: { "lab-extra": "any" } });
+    await life.destroy();
+    expect(await installed()).toEqual(["lab-fan=1.0"]);
+
+    const again = bench.live(aptPackages);
+    await again.up({ packages: { "lab-extra": "any" } });
+    await on("apt-get install -qq -y lab-late-fan");
+    await again.destroy();
+    expect(await installed()).toEqual(["lab-extra-lib=1.0", "lab-fan=1.0", "lab-late-fan=1.0"]);
+    await on("apt-get remove -qq -y 'lab-*'");
+  });
+
   test("of two of ours that can stand in for each other, one stays for whom needs either", async () => {
     const life = bench.live(aptPackages);
     await life.up({ packages: { "lab-tool": "any", "lab-alt": "any" } });
@@ -103,7 +120,7 @@ describeLab("AptPackages", () => {
     const life = bench.live(aptPackages);
     const wants = { packages: { "lab-slow": "any" } };
     await expect(life.up(wants)).rejects.toThrow(/lab-slow/);
-    expect(await life.drift()).toEqual(['packages["lab-slow"]']);
+    expect(await life.drift()).toEqual(["packages.lab-slow"]);
     await on("touch /run/lab-may-configure");
     await life.up(wants);
     expect(await installed()).toEqual(["lab-slow=1.0"]);
