@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { dirname } from "node:path/posix";
 import { ownersFolder } from "#facts/owners.ts";
-import { sh } from "#transport/command.ts";
+import { raw, type ShellCommand, script, sh } from "#transport/command.ts";
 import { type RunStep, run } from "./step.ts";
 
 // Steps that several resources of Linux hosts take.
@@ -16,8 +16,7 @@ export const packageNotes = `${ownersFolder}/packages`;
 export const stopLong = (name: string): RunStep =>
   run(sh`systemctl stop ${`${longUnits(name)}.service`}`, { title: `stop ${name}, if it still runs` });
 
-/** Where is kept what the machine had at a path before us. Folder and file are root's alone. */
-export const copyOf = (path: string): string =>
+const copyOf = (path: string) =>
   `${ownersFolder}/files/${createHash("sha256").update(path).digest("hex").slice(0, 32)}`;
 
 /**
@@ -41,3 +40,19 @@ export function putBack(path: string): RunStep {
     { title: `put ${path} back as it was` },
   );
 }
+
+const accountsEnding = ".accounts";
+
+/** Which users, groups and memberships came with a file of sysusers.d. */
+export const accountsNote = (path: string): string => `${copyOf(path)}${accountsEnding}`;
+
+/** All such notes on the machine, as a pattern of the shell. */
+export const accountsNotes: ShellCommand = raw(`${ownersFolder}/files/*${accountsEnding}`);
+
+const removal = script(import.meta.url, "./remove-accounts.sh");
+
+/**
+ * Removes the accounts of some notes. What something on the machine belongs to stays, and its note with it.
+ */
+export const removeAccounts = (notes: string | ShellCommand): ShellCommand => sh`set -- ${notes}
+${raw(removal.text)}`;

@@ -1,5 +1,5 @@
 import { ownersFolder } from "#facts/owners.ts";
-import { packageNotes } from "#provider/contract/linux-steps.ts";
+import { accountsNotes, packageNotes, removeAccounts } from "#provider/contract/linux-steps.ts";
 import { sh } from "#transport/command.ts";
 import type { Ground } from "./ground.ts";
 import { causeOf } from "./linux-causes.ts";
@@ -10,10 +10,12 @@ const recordLine = (record: OwnerRecord) =>
   `${recordFile(record.item)} ${record.owners.length > 0 ? JSON.stringify(record) : "-"}\n`;
 
 /**
- * What is left when nobody owns anything on the machine any more: folders that lost their content, and what
- * lies directly in /run under our name. The lock stays until a boot, since somebody may wait for it.
+ * What is left when nobody owns anything on the machine any more: accounts that services of others still had,
+ * notes, folders that lost their content, and what lies directly in /run under our name. The lock stays until
+ * a boot, since somebody may wait for it.
  */
-const sweep = sh`rm -rf -- ${packageNotes} /run/gpu-hosts-*
+const sweep = sh`${removeAccounts(accountsNotes)}
+rm -rf -- ${accountsNotes} ${packageNotes} /run/gpu-hosts-*
 find /var/lib/gpu-hosts /run/gpu-hosts -xdev -type d -empty -delete 2>/dev/null; exit 0`;
 
 /** A Linux machine with systemd, or a Linux distribution on Windows. */

@@ -13,6 +13,8 @@ const notCompared = [
   "/var/lib/systemd/*",
   "/var/lib/private",
   "/var/cache/*",
+  "/var/log/*",
+  "/var/tmp/*",
   "/run/user*",
   "/run/systemd*",
   "/run/log*",
@@ -34,7 +36,7 @@ export const traces = `{ dpkg-query -W -f '\${db:Status-Abbrev} \${Package}\\n' 
 sort /etc/passwd /etc/group; cut -d: -f1 /etc/shadow /etc/gshadow | sort
 systemctl list-unit-files --no-legend --state=enabled,masked | sed 's/  */ /g'
 systemctl list-units --all --no-legend --plain --type=service,slice,socket,timer 'llama*' 'gpu-hosts*' 'system-*' | sed 's/ .*//'
-nft list ruleset
+nft --stateless list ruleset
 find /run -xdev -maxdepth 2 ${but} -printf '%M %u:%g %p\\n' | sort
 find /etc /opt /srv /usr/local /usr/lib/systemd /var -xdev ${but} -type d -printf '%M %u:%g %p\\n' | sort
 find /etc /opt /srv /usr/local /usr/lib/systemd /var/lib -xdev ${but} -type l -printf '%p -> %l\\n' | sort

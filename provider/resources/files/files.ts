@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { dirname } from "node:path/posix";
 import { z } from "zod";
 import { contents, type Entry, entries } from "#facts/files.ts";
-import { copyOf, keepAside, putBack } from "#provider/contract/linux-steps.ts";
+import { accountsNote, keepAside, putBack, removeAccounts } from "#provider/contract/linux-steps.ts";
 import {
   defineResource,
   type Finding,
@@ -59,9 +59,6 @@ const isFile = (value: unknown): value is z.output<typeof file> =>
   typeof value === "object" && value !== null && "content" in value;
 
 const makeAccounts = script(import.meta.url, "./make-accounts.sh");
-const removeAccounts = script(import.meta.url, "./remove-accounts.sh");
-/** Which accounts came with a file of sysusers.d. */
-const accountsOf = (at: string) => `${copyOf(at)}.accounts`;
 
 interface Reader {
   readonly folder: string;
@@ -77,8 +74,8 @@ interface Reader {
 const readers: readonly Reader[] = [
   {
     folder: "/etc/sysusers.d",
-    command: (at) => shellScript(makeAccounts, [at, accountsOf(at)]),
-    undo: (at) => shellScript(removeAccounts, [accountsOf(at)]),
+    command: (at) => shellScript(makeAccounts, [at, accountsNote(at)]),
+    undo: (at) => removeAccounts(accountsNote(at)),
   },
   { folder: "/etc/tmpfiles.d", command: (at) => sh`systemd-tmpfiles --create --replace=${at} -` },
 ];
