@@ -13,6 +13,7 @@ interface SmallPackage {
   /** As in a control file: `other (>= 1.0)`. */
   readonly depends?: string;
   readonly conflicts?: string;
+  readonly recommends?: string;
   /** Script run on the host after it is unpacked. */
   readonly postinst?: string;
   /** What it brings beside that line: path → content, run by all. */
@@ -34,7 +35,7 @@ export interface AptRepository {
 
 async function build(
   dir: string,
-  { name, version, depends, conflicts, postinst, files = {} }: SmallPackage,
+  { name, version, depends, conflicts, recommends, postinst, files = {} }: SmallPackage,
 ): Promise<string> {
   const tree = join(dir, "build", `${name}_${version}`);
   await mkdir(join(tree, "DEBIAN"), { recursive: true });
@@ -53,6 +54,7 @@ async function build(
     "Architecture: all",
     "Maintainer: lab <lab@example.invalid>",
     ...(depends ? [`Depends: ${depends}`] : []),
+    ...(recommends ? [`Recommends: ${recommends}`] : []),
     ...(conflicts ? [`Conflicts: ${conflicts}`] : []),
     "Description: stand-in for a vendor's package",
   ].join("\n");

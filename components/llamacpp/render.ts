@@ -122,6 +122,8 @@ DynamicUser=yes
 PrivateDevices=yes
 PrivateNetwork=yes
 ProtectHome=yes
+ProtectProc=invisible
+ProcSubset=pid
 CapabilityBoundingSet=
 SystemCallFilter=@system-service
 `;

@@ -13,8 +13,10 @@ export const unitWords = (values: readonly (string | number)[]): string =>
 /**
  * What a process that outsiders talk to may do: no root, no writing, no other kernel interfaces. The devices
  * stay, since the GPUs are among them and appear when their driver loads, perhaps after the unit was started;
- * no ProtectClock either, whose DeviceAllow would shut out every device it does not name. The user of
- * linux-host is in the groups that own the GPUs; where there is no such user, systemd makes one up.
+ * no ProtectClock either, whose DeviceAllow would shut out every device it does not name. Of other users'
+ * processes it sees none, but all else of /proc: engines read there what processors, memory and drivers there
+ * are. The user of linux-host is in the groups that own the GPUs; where there is no such user, systemd makes
+ * one up.
  */
 const hardening = `User=gpu-hosts
 DynamicUser=yes
@@ -26,6 +28,7 @@ ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectKernelLogs=yes
 ProtectControlGroups=yes
+ProtectProc=invisible
 ProtectHostname=yes
 NoNewPrivileges=yes
 CapabilityBoundingSet=

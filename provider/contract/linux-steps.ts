@@ -1,13 +1,16 @@
 import { createHash } from "node:crypto";
 import { dirname } from "node:path/posix";
 import { ownersFolder } from "#facts/owners.ts";
-import { sh } from "#transport/command.ts";
+import { raw, type ShellCommand, script, sh } from "#transport/command.ts";
 import { type RunStep, run } from "./step.ts";
 
 // Steps that several resources of Linux hosts take.
 
 /** Pattern for the units of all long steps of that name, whatever their inputs: the hash is 12 digits. */
 export const longUnits = (name: string): string => `gpu-hosts-${name}-${"[0-9a-f]".repeat(12)}`;
+
+/** Which packages came along with ours. It goes with the last owner of anything on the machine. */
+export const packageNotes = `${ownersFolder}/packages`;
 
 /** Stops the work of long steps of that name, as of a download whose resource goes. */
 export const stopLong = (name: string): RunStep =>
@@ -37,3 +40,19 @@ export function putBack(path: string): RunStep {
     { title: `put ${path} back as it was` },
   );
 }
+
+const accountsEnding = ".accounts";
+
+/** Which users, groups and memberships came with a file of sysusers.d. */
+export const accountsNote = (path: string): string => `${copyOf(path)}${accountsEnding}`;
+
+/** All such notes on the machine, as a pattern of the shell. */
+export const accountsNotes: ShellCommand = raw(`${ownersFolder}/files/*${accountsEnding}`);
+
+const removal = script(import.meta.url, "./remove-accounts.sh");
+
+/**
+ * Removes the accounts of some notes. What something on the machine belongs to stays, and its note with it.
+ */
+export const removeAccounts = (notes: string | ShellCommand): ShellCommand => sh`set -- ${notes}
+${raw(removal.text)}`;

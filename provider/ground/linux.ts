@@ -1,4 +1,5 @@
 import { ownersFolder } from "#facts/owners.ts";
+import { accountsNotes, packageNotes, removeAccounts } from "#provider/contract/linux-steps.ts";
 import { sh } from "#transport/command.ts";
 import type { Ground } from "./ground.ts";
 import { causeOf } from "./linux-causes.ts";
@@ -7,6 +8,15 @@ import { type OwnerRecord, recordFile } from "./owner-record.ts";
 
 const recordLine = (record: OwnerRecord) =>
   `${recordFile(record.item)} ${record.owners.length > 0 ? JSON.stringify(record) : "-"}\n`;
+
+/**
+ * What is left when nobody owns anything on the machine any more: accounts that services of others still had,
+ * notes, folders that lost their content, and what lies directly in /run under our name. The lock stays until
+ * a boot, since somebody may wait for it.
+ */
+const sweep = sh`${removeAccounts(accountsNotes)}
+rm -rf -- ${accountsNotes} ${packageNotes} /run/gpu-hosts-*
+find /var/lib/gpu-hosts /run/gpu-hosts -xdev -type d -empty -delete 2>/dev/null; exit 0`;
 
 /** A Linux machine with systemd, or a Linux distribution on Windows. */
 export const linux: Ground = {
@@ -36,7 +46,10 @@ while IFS= read -r line; do
   file=\${line%% *} json=\${line#* }
   if [ "$json" = - ]; then rm -f -- "$file"; continue; fi
   printf '%s\n' "$json" > ".$file" && mv -f -- ".$file" "$file" || exit 1
-done`,
+done
+for file in *.json; do [ ! -e "$file" ] || exit 0; done
+cd /
+${sweep}`,
     stdin: records.map(recordLine).join(""),
   }),
 };

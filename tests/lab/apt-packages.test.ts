@@ -27,6 +27,8 @@ describeLab("AptPackages", () => {
       { name: "lab-orphan", version: "1.0", depends: "lab-lib" },
       { name: "lab-extra", version: "1.0", depends: "lab-extra-lib" },
       { name: "lab-extra-lib", version: "1.0" },
+      { name: "lab-fan", version: "1.0", recommends: "lab-extra-lib" },
+      { name: "lab-late-fan", version: "1.0", recommends: "lab-extra-lib" },
       { name: "lab-rival", version: "1.0", conflicts: "lab-alt" },
       {
         name: "lab-server",
@@ -93,6 +95,21 @@ describeLab("AptPackages", () => {
     await life.destroy();
     expect(await installed()).toEqual(["lab-alt=1.0", "lab-lib=1.0", "lab-orphan=1.0", "lab-tool=2.0"]);
     expect(await on("apt-mark showauto 'lab-*'")).toBe("lab-lib\nlab-orphan\nlab-tool\n");
+    await on("apt-get remove -qq -y 'lab-*'");
+  });
+
+  test("what came along goes although a package recommends it that stood there before; one that came later keeps it", async () => {
+    await on("apt-get install -qq -y --no-install-recommends lab-fan");
+    const life = bench.live(aptPackages);
+    await life.up({ packages: { "lab-extra": "any" } });
+    await life.destroy();
+    expect(await installed()).toEqual(["lab-fan=1.0"]);
+
+    const again = bench.live(aptPackages);
+    await again.up({ packages: { "lab-extra": "any" } });
+    await on("apt-get install -qq -y lab-late-fan");
+    await again.destroy();
+    expect(await installed()).toEqual(["lab-extra-lib=1.0", "lab-fan=1.0", "lab-late-fan=1.0"]);
     await on("apt-get remove -qq -y 'lab-*'");
   });
 

@@ -236,6 +236,23 @@ describeLab("leaving and coming back", () => {
     }
   });
 
+  test("an account that something on the machine belongs to by now stays, and the operator is told what", async () => {
+    const site = createWorkspace();
+    try {
+      await site.configure("lab", { "gpuhost:hosts": { alpha: entry() } });
+      ok(await site.pulumi("up", "--yes", "--skip-preview", "--stack", "lab"));
+      await alpha.exec("install -o gpu-hosts /dev/null /srv/theirs; usermod -a -G render ops");
+      const told = ok(await site.pulumi("destroy", "--yes", "--skip-preview", "--stack", "lab"));
+      expect(told).toContain("user gpu-hosts stays: /srv/theirs is its");
+      expect(told).toContain("group render stays: gpu-hosts,ops is in it");
+      expect(await alpha.exec("stat -c %U /srv/theirs")).toBe("gpu-hosts\n");
+      await alpha.exec("rm /srv/theirs; userdel gpu-hosts; groupdel render");
+      expect(await alpha.exec(traces)).toBe(bare);
+    } finally {
+      site.remove();
+    }
+  });
+
   test("extra commands undo themselves where a machine retires, and are forgotten without a call where it is gone", async () => {
     const site = createWorkspace();
     site.plugin("command", "tests/lab/command");

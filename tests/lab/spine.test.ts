@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { neighbour } from "#tests/hostile/host-neighbour.ts";
 import { describeLab } from "#tests/support/describe-lab.ts";
 import { eventually, type ServedStack, startServedStack } from "#tests/support/served-stack.ts";
 import { traces } from "#tests/support/traces.ts";
@@ -10,6 +11,7 @@ import { traces } from "#tests/support/traces.ts";
 
 let stack: ServedStack;
 let bare: string;
+let bareWorker: string;
 
 const leader = (command: string) => stack.lab.host("alpha").exec(command);
 const worker = (command: string) => stack.lab.host("beta").exec(command);
@@ -23,6 +25,7 @@ describeLab("the spine", () => {
   beforeAll(async () => {
     stack = await startServedStack();
     bare = await leader(traces);
+    bareWorker = await worker(traces);
     await stack.configure();
   });
 
@@ -36,9 +39,14 @@ describeLab("the spine", () => {
     expect(await leader(traces)).toBe(bare);
   });
 
-  test("up takes two bare hosts to a model that answers", async () => {
+  test("up takes two bare hosts to a model that answers, whatever another user of them tries", async () => {
+    await leader(neighbour.start);
     const output = ok(await stack.workspace.script("up", "lab", "--yes"));
     expect(output).not.toContain(stack.apiKey);
+    const { got, seen } = await neighbour.result(leader);
+    expect(got).toBe("");
+    expect(seen).toContain("sshd");
+    expect(seen).not.toContain(stack.apiKey);
     const answer = await stack.ask();
     expect(answer.status).toBe(200);
     const { choices } = (await answer.json()) as { choices: { message: { role: string } }[] };
@@ -70,6 +78,26 @@ describeLab("the spine", () => {
     expect(await leader("ps axww -o args; cat /proc/[0-9]*/environ | tr '\\0' '\\n'")).not.toContain(
       stack.apiKey,
     );
+  });
+
+  test("what outsiders talk to sees none of the machines' other processes", async () => {
+    const alone = "ls -d /proc/1 /proc/self/status /proc/cpuinfo 2>/dev/null || true";
+    const seenBy = (pid: string) =>
+      `id=$(stat -c %u /proc/${pid}); nsenter --target ${pid} --mount --setuid $id --setgid $id sh -c '${alone}'`;
+    const main = (unit: string) => seenBy(`$(systemctl show -P MainPID ${unit})`);
+    const rest = "/proc/self/status\n/proc/cpuinfo\n";
+    expect(await leader(`setpriv --reuid=nobody --clear-groups sh -c '${alone}'`)).toBe(
+      `/proc/1\n${rest}`.replace("/proc/self/status\n/proc/cpuinfo", "/proc/cpuinfo\n/proc/self/status"),
+    );
+    expect(await leader(main("llama-server-chat.service"))).toBe(rest);
+    expect(await worker(main("llama-rpc-chat.service"))).toBe(rest);
+    // It answers one request and ends; this one never comes.
+    const asking = `exec 3<>/dev/tcp/${stack.lab.host("beta").address}/50062; until pid=$(pgrep -f '^/bin/sh .*/chat/member '); do sleep 0.1; done`;
+    expect(
+      await worker(
+        `timeout 8 bash -c ${JSON.stringify(`${asking}; ${seenBy("$pid")}`).replaceAll("$", "\\$")}`,
+      ),
+    ).toBe("/proc/self/status\n");
   });
 
   test("a second up changes nothing, drift is clean, verify is content", async () => {
@@ -145,7 +173,14 @@ describeLab("the spine", () => {
   test("destroy leaves the hosts as they were found, and up can take them again", async () => {
     ok(await stack.workspace.pulumi("destroy", "--yes", "--stack", "lab"));
     expect(await leader(traces)).toBe(bare);
+    expect(await worker(traces)).toBe(bareWorker);
     expect(await leader("systemctl list-units --all --plain --no-legend 'llama-*' 'gpu-hosts*'")).toBe("");
+    // What README names.
+    const left = "cd / && find /run/gpu-hosts var/lib/gpu-hosts -maxdepth 1 | sort";
+    expect(await leader(left)).toBe(
+      "/run/gpu-hosts\n/run/gpu-hosts/lock\nvar/lib/gpu-hosts\nvar/lib/gpu-hosts/models\n",
+    );
+    expect(await worker("find /var/lib/gpu-hosts")).toBe("");
     ok(await stack.workspace.script("up", "lab", "--yes"));
     expect((await stack.ask()).status).toBe(200);
   });

@@ -1,4 +1,5 @@
 import { aptFree } from "#facts/apt.ts";
+import { packageNotes } from "#provider/contract/linux-steps.ts";
 import { raw, type ShellCommand, script, sh, shellScript } from "#transport/command.ts";
 
 /** Versions by package name; `any` for no particular one. */
@@ -51,8 +52,20 @@ if [ -n "$(find /var/lib/apt/lists/partial -maxdepth 0 -mmin -1440 2>/dev/null)"
 apt-get update -q -o Acquire::Retries=2 2>${refreshErrors} || echo 'not every package list could be refreshed; going on with those at hand'
 cat ${refreshErrors} >&2; exit 0`;
 
+/** Prints `RECOMMENDED by PACKAGE` for what is installed. */
+const recommended = sh`recommended() {
+  dpkg-query -W -f '\${db:Status-Abbrev}\t\${Package}\t\${Recommends}\n' | awk -F '\t' '$1 ~ /^ii/ {
+    count = split($3, names, /[,|]/)
+    for (i = 1; i <= count; i++) { sub(/^ +/, "", names[i]); sub(/[ (:].*/, "", names[i]); if (names[i] != "") print names[i] " by " $2 }
+  }'
+}`;
+
+const installation = script(import.meta.url, "./install-noting.sh");
+
 export const install = (wanted: Wanted): ShellCommand => sh`${quiet}
-exec apt-get ${installArguments(wanted)}`;
+install_packages() { apt-get ${installArguments(wanted)} "$@"; }
+${recommended}
+${shellScript(installation, [packageNotes])}`;
 
 /**
  * Unpacks packages once more at the version they have, and leaves them marked as they were, held or automatic.
@@ -134,4 +147,5 @@ const removal = script(import.meta.url, "./remove-unneeded.sh");
  */
 export const removeUnneeded = (names: readonly string[]): ShellCommand => sh`${quiet}
 remove_packages() { apt-get remove -q -y -o APT::Get::AutomaticRemove=false ${[...dpkgOptions, ...lockOptions]} "$@"; }
-${shellScript(removal, names)}`;
+${recommended}
+${shellScript(removal, [packageNotes, ...names])}`;

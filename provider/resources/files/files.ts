@@ -3,7 +3,7 @@ import { dirname } from "node:path/posix";
 import { z } from "zod";
 import { missingAccounts } from "#facts/accounts.ts";
 import { contents, type Entry, entries } from "#facts/files.ts";
-import { keepAside, putBack } from "#provider/contract/linux-steps.ts";
+import { accountsNote, keepAside, putBack, removeAccounts } from "#provider/contract/linux-steps.ts";
 import {
   defineResource,
   type Finding,
@@ -12,7 +12,7 @@ import {
   type Observation,
 } from "#provider/contract/resource.ts";
 import { remove, run, type Step, write } from "#provider/contract/step.ts";
-import { type ShellCommand, sh } from "#transport/command.ts";
+import { type ShellCommand, script, sh, shellScript } from "#transport/command.ts";
 import type { Host } from "#transport/host.ts";
 import { accountsIn, sysusersFolder } from "./sysusers.ts";
 
@@ -60,14 +60,29 @@ const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 const isFile = (value: unknown): value is z.output<typeof file> =>
   typeof value === "object" && value !== null && "content" in value;
 
+const makeAccounts = script(import.meta.url, "./make-accounts.sh");
+
+interface Reader {
+  readonly folder: string;
+  readonly command: (path: string) => ShellCommand;
+  /** Takes away what came with the file, once the file has gone. */
+  readonly undo?: (path: string) => ShellCommand;
+}
+
 /**
  * Folders that a tool of the system reads; without it the file alone has no effect. It reads the text before
  * the file is written: a run that is cut off in between finds the file missing, and does both again.
  */
-const readers: readonly { folder: string; command: (path: string) => ShellCommand }[] = [
-  { folder: sysusersFolder, command: (at) => sh`systemd-sysusers --replace=${at} -` },
+const readers: readonly Reader[] = [
+  {
+    folder: sysusersFolder,
+    command: (at) => shellScript(makeAccounts, [at, accountsNote(at)]),
+    undo: (at) => removeAccounts(accountsNote(at)),
+  },
   { folder: "/etc/tmpfiles.d", command: (at) => sh`systemd-tmpfiles --create --replace=${at} -` },
 ];
+
+const readerOf = (at: string) => readers.find(({ folder }) => dirname(at) === folder);
 
 /** Text that can be shown; `undefined` of what is binary or was not read. */
 function textOf(read: Buffer | undefined): string | undefined {
@@ -173,8 +188,8 @@ function* put(at: string, want: Wanted, have: Wanted | undefined, before: Json |
   else if ("directory" in want) {
     yield run(sh`mkdir -p -- ${at} && chown ${want.owner} -- ${at} && chmod ${want.mode} -- ${at}`);
   } else {
-    const reader = readers.find(({ folder }) => dirname(at) === folder);
-    if (reader) yield run(reader.command(at), { stdin: want.content });
+    const reader = readerOf(at);
+    if (reader) yield run(reader.command(at), { stdin: want.content, title: `have the system read ${at}` });
     yield write(at, want.content, want);
   }
 }
@@ -183,12 +198,14 @@ function* restore(at: string, have: Wanted, before: Json | undefined): Iterable<
   if (isFile(before)) yield putBack(at);
   else if (before === undefined) yield remove(at);
   else yield* put(at, entry.parse(before), have, undefined);
+  const undo = readerOf(at)?.undo;
+  if (undo) yield run(undo(at), { title: `take away what came with ${at}` });
 }
 
 const differs = (a: unknown, b: unknown) => JSON.stringify(a) !== JSON.stringify(b);
 /** Users come before the folders they own, folders before what lies in them. */
 const order = (at: string, want: Wanted) => {
-  const read = readers.some(({ folder }) => at === folder || dirname(at) === folder);
+  const read = readers.some(({ folder }) => at === folder) || readerOf(at) !== undefined;
   return `${read ? 0 : "directory" in want ? 1 : 2}${at}`;
 };
 const ordered = (files: Readonly<Record<string, Wanted>>) =>

@@ -227,6 +227,11 @@ export function* remove(seen: Seen, context: Context<Want>): Generator<Step> {
     yield deleted(path);
   yield reload();
   yield run(sh`systemctl reset-failed ${name} 2>/dev/null; true`);
+  // Of a socket that starts one instance a connection systemd keeps the slice of the instances.
+  if (name.endsWith(".socket")) {
+    const instances = name.slice(0, -".socket".length);
+    yield run(sh`systemctl stop "system-$(systemd-escape -- ${instances}).slice" 2>/dev/null; true`);
+  }
   if (masked) yield run(sh`systemctl mask --quiet ${name}`);
   if (before.enabled && !have.enabled) yield run(sh`systemctl enable ${name}`);
   if (before.running) yield run(sh`systemctl restart --no-block ${name}`);
