@@ -29,7 +29,7 @@ module.exports = {
       "components/",
       "components/|provider/(resources|contract)/|provider/declare\\.ts|models/|inventory/",
     ),
-    only("stacks/", "stacks/|components/|models/|inventory/"),
+    only("stacks/", "stacks/|components/|models/|inventory/|transport/command\\.ts"),
     only("checks/", "checks/|provider/|facts/|transport/|models/|inventory/"),
     only("lab/", "lab/|toolchain/|transport/|inventory/"),
     only("scripts/", "scripts/|checks/|stacks/|lab/|toolchain/|transport/|inventory/|tests/bench/"),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { jump, jumpProblem } from "./jumps.ts";
-import { hostName, isPlainAddress, port } from "./kinds.ts";
+import { hostName, isLoginUser, isPlainAddress, localFile, port, secretLine } from "./kinds.ts";
 import { machineFacts } from "./machine-facts.ts";
 import { parseValue, problemReport } from "./problems.ts";
 
@@ -16,7 +16,7 @@ const linuxEntry = z.strictObject({
   port: port.optional().describe("TCP port of its SSH server. Default: your ssh config's, else 22."),
   user: z
     .string()
-    .min(1)
+    .refine(isLoginUser, "must be a user's name: letters, digits and . _ - + @ \\, a $ at most at its end")
     .optional()
     .describe("Login user: root, or one with sudo. Default: your ssh config's, else root."),
   hostKey: z
@@ -26,8 +26,7 @@ const linuxEntry = z.strictObject({
     .describe(
       "Fingerprint of the SSH host key. Without it your known_hosts must have the key, or a @cert-authority that signed it.",
     ),
-  identityFile: z
-    .string()
+  identityFile: localFile
     .optional()
     .describe(
       "Private key file on your machine, `~` allowed; a public key (.pub) names one that your ssh-agent holds. Default: your ssh config's, else the ssh-agent, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa.",
@@ -45,7 +44,7 @@ const linuxEntry = z.strictObject({
     ),
   groupAddress: z
     .string()
-    .min(1)
+    .refine(isPlainAddress, "must be a name or an address alone")
     .optional()
     .describe("Address the other hosts of the stack use for it, when that differs from `address`."),
   base: z
@@ -91,8 +90,8 @@ export const hosts = z.record(hostName, hostEntry).superRefine((entries, context
 /** Secrets for reaching one machine (`gpuhost:credentials.<name>`). */
 export const credentials = z.strictObject({
   privateKey: z.string().optional().describe("Text of the private key, in place of `identityFile`."),
-  passphrase: z.string().optional().describe("Passphrase of the private key."),
-  sudoPassword: z.string().optional().describe("Password for sudo, when it asks for one."),
+  passphrase: secretLine.optional().describe("Passphrase of the private key."),
+  sudoPassword: secretLine.optional().describe("Password for sudo, when it asks for one."),
 });
 export type Credentials = z.output<typeof credentials>;
 
@@ -108,7 +107,7 @@ export interface Inventory {
  */
 export function readInventory(raw: { readonly hosts?: unknown; readonly credentials?: unknown }): Inventory {
   const machines = parseValue(hosts, raw.hosts ?? {}, ["hosts"]);
-  const secrets = parseValue(z.record(z.string(), credentials), raw.credentials ?? {}, ["credentials"]);
+  const secrets = parseValue(z.record(hostName, credentials), raw.credentials ?? {}, ["credentials"]);
   const problems = [...machines.problems, ...secrets.problems];
   if (machines.value && secrets.value && problems.length === 0) {
     return { hosts: machines.value, credentials: secrets.value };

@@ -1,17 +1,17 @@
 import { isIPv6 } from "node:net";
 import { z } from "zod";
-import { hostName, isPlainAddress } from "./kinds.ts";
+import { hostName, isLoginUser, isPlainAddress } from "./kinds.ts";
 
 /** A jump host that is not in the inventory, as an operator writes it. */
-const loginForm =
-  /^(?<user>[^\s@:/[\]-][^\s@:/[\]]*)@(?:\[(?<six>[^\]]+)\]|(?<address>[^\s@:/[\]]+))(?::(?<port>\d{1,5}))?$/;
+const loginForm = /^(?<user>[^@]+)@(?:\[(?<six>[^\]]+)\]|(?<address>[^@:[\]]+))(?::(?<port>\d{1,5}))?$/;
 
 /** The parts of `user@address:port`, an IPv6 address in brackets; `undefined` if it is not of that form. */
 export function parseLogin(
   text: string,
 ): { readonly user: string; readonly address: string; readonly port?: number } | undefined {
   const { user = "", six, address = six ?? "", port } = loginForm.exec(text)?.groups ?? {};
-  if (user === "" || !isPlainAddress(address) || (six !== undefined && !isIPv6(six))) return undefined;
+  // ssh hands the jump host to a shell without quotes, which would take a backslash away.
+  if (!isLoginUser(user) || user.includes("\\") || !isPlainAddress(address) || (six !== undefined && !isIPv6(six))) return undefined;
   if (port === undefined) return { user, address };
   return Number(port) >= 1 && Number(port) <= 65535 ? { user, address, port: Number(port) } : undefined;
 }

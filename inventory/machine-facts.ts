@@ -1,15 +1,16 @@
 import { z } from "zod";
+import { oneLine } from "./kinds.ts";
 
 const gpu = z.strictObject({
-  model: z.string().min(1).describe("Name of the GPU as its driver, or without one the PCI list, gives it."),
+  model: oneLine.min(1).describe("Name of the GPU as its driver, or without one the PCI list, gives it."),
   memoryGiB: z.number().positive().optional().describe("Memory of the GPU; absent where no driver tells."),
   computeCapability: z
     .string()
+    .regex(/^\d+(\.\d+)?$/, "must be a version such as 8.9")
     .optional()
     .describe('CUDA compute capability, such as "8.9"; decides which kernels run.'),
-  uuid: z.string().optional().describe("The GPU's own number, which survives a move to another slot."),
-  pciId: z
-    .string()
+  uuid: oneLine.optional().describe("The GPU's own number, which survives a move to another slot."),
+  pciId: oneLine
     .optional()
     .describe("PCI id of a card for which no driver answers, such as 10de:2684; decides which driver fits."),
 });
@@ -19,9 +20,8 @@ const gpu = z.strictObject({
  * by hand. They change nothing on the machine.
  */
 export const machineFacts = z.strictObject({
-  release: z.string().min(1).optional().describe("Operating system, as its /etc/os-release names it."),
-  architecture: z
-    .string()
+  release: oneLine.min(1).optional().describe("Operating system, as its /etc/os-release names it."),
+  architecture: oneLine
     .min(1)
     .optional()
     .describe("Processor architecture, as `uname -m` prints it: x86_64."),

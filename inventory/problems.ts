@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { inheritedText, isInherited } from "./inherited.ts";
 
 /** One thing wrong with the configuration. */
 export interface Problem {
@@ -206,6 +207,18 @@ function problemsOf(issue: Issue, at: readonly PropertyKey[]): Problem[] {
   }
 }
 
+/** Keys of maps, however deep, that every object has: told here once, as schemas pass over some of them. */
+function inheritedKeys(value: unknown, at: readonly PropertyKey[]): Problem[] {
+  if (typeof value !== "object" || value === null) return [];
+  const entries = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
+  return entries.flatMap(([key, inner]) => {
+    const path = [...at, key];
+    return typeof key === "string" && isInherited(key)
+      ? [{ path, text: inheritedText }]
+      : inheritedKeys(inner, path);
+  });
+}
+
 /**
  * Parses a value; what is wrong comes back as problems in the operator's words.
  *
@@ -216,7 +229,10 @@ export function parseValue<S extends z.ZodType>(
   value: unknown,
   at: readonly PropertyKey[],
 ): { readonly value?: z.output<S>; readonly problems: readonly Problem[] } {
+  const reserved = inheritedKeys(value, at);
   const result = schema.safeParse(value, { error: issueText });
-  if (result.success) return { value: result.data, problems: [] };
-  return { problems: result.error.issues.flatMap((issue) => problemsOf(issue, at)) };
+  if (result.success && reserved.length === 0) return { value: result.data, problems: [] };
+  const told = new Set(reserved.map(({ path }) => pathText(path)));
+  const found = (result.error?.issues ?? []).flatMap((issue) => problemsOf(issue, at));
+  return { problems: [...reserved, ...found.filter(({ path }) => !told.has(pathText(path)))] };
 }

@@ -357,8 +357,9 @@ test("a key that is wrong counts for nothing else, not as its default either", (
   ]);
 });
 
-test("a service may be called as something that every object of JavaScript has", () => {
+test("a service called as something that every object of JavaScript has is refused, and judged like any other", () => {
   expect(refused({ services: { constructor: { ...big, port: 22 } } })).toEqual([
+    "services.constructor: is a word that programs keep for themselves; choose another name",
     "services.constructor.port: port 22 on rack1 is taken by SSH (hosts.rack1.port); choose another",
   ]);
 });

@@ -69,7 +69,8 @@ function parseEntries<S extends z.ZodType>(
 ): Checked<z.output<S>> {
   const map = parseValue(z.record(z.string(), z.unknown()), raw ?? {}, [key]);
   const checked: Checked<z.output<S>> = { values: {}, problems: [...map.problems] };
-  for (const [id, value] of Object.entries(map.value ?? {})) {
+  for (const [id, value] of Object.entries(map.value ?? (isMap(raw) ? raw : {}))) {
+    if (id === "__proto__") continue;
     const path = [key, id];
     const parsed = parseValue(entry, value, path);
     checked.problems.push(...parseValue(name, id, path).problems, ...parsed.problems);
@@ -77,6 +78,9 @@ function parseEntries<S extends z.ZodType>(
   }
   return checked;
 }
+
+const isMap = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const keysOf = (raw: unknown): string[] => (typeof raw === "object" && raw !== null ? Object.keys(raw) : []);
 
@@ -99,7 +103,7 @@ function baseProblems(
   const { openings, extraCommands } = base;
   const ofOtherStacks = Object.entries({ openings, extraCommands }).flatMap(([key, map]) =>
     keysOf(map)
-      .filter((name) => hosts[name]?.base === false)
+      .filter((name) => Object.hasOwn(hosts, name) && hosts[name]?.base === false)
       .map((name) => ({
         path: ["base", key, name],
         text: `${name} has \`base: false\`; write this in the stack that has its base`,
@@ -107,7 +111,7 @@ function baseProblems(
   );
   // They connect by themselves, straight to the machine.
   const behindOthers = keysOf(extraCommands)
-    .filter((name) => [hosts[name]?.jump ?? []].flat().length > 0)
+    .filter((name) => Object.hasOwn(hosts, name) && [hosts[name]?.jump ?? []].flat().length > 0)
     .map((name) => ({
       path: ["base", "extraCommands", name],
       text: `${name} is reached through a jump host (hosts.${name}.jump), which extra commands cannot do; take them out`,
@@ -167,7 +171,7 @@ export function parseConfiguration(
   }: { readonly keys?: readonly string[]; readonly stack?: string; readonly engines?: Engines } = {},
 ): Configuration {
   const hosts = parseEntries<z.ZodType<HostEntry>>("hosts", raw.hosts, hostName, hostEntry);
-  const secrets = parseEntries("credentials", raw.credentials, z.string(), credentials);
+  const secrets = parseEntries("credentials", raw.credentials, hostName, credentials);
   const services = parseEntries("services", raw.services, serviceName, serviceSchema(engines));
   const mirrors = parseValue(mirrorsSchema(engines), raw.mirrors ?? {}, ["mirrors"]);
   const base = parseValue(baseSchema(engines), raw.base ?? {}, ["base"]);

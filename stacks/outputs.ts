@@ -1,3 +1,5 @@
+import { quote } from "#transport/command.ts";
+
 /** What a stack tells of a service, beside its key. */
 export interface Served {
   readonly url: string;
@@ -12,11 +14,12 @@ export interface Served {
  */
 export function curlLine(stack: string, name: string, { url, model, secured }: Served): string {
   const body = JSON.stringify({ model, messages: [{ role: "user", content: "Say hello." }] });
-  const key = `"Authorization: Bearer $(npx pulumi stack output --stack ${stack} --show-secrets ${name}-apiKey)"`;
+  const output = ["--stack", stack, "--show-secrets", `${name}-apiKey`].map(quote).join(" ");
+  const key = `"Authorization: Bearer $(npx pulumi stack output ${output})"`;
   return [
-    `curl ${url}/chat/completions`,
+    `curl ${quote(`${url}/chat/completions`)}`,
     ...(secured ? [`-H ${key}`] : []),
     "-H 'Content-Type: application/json'",
-    `-d '${body}'`,
+    `-d ${quote(body)}`,
   ].join(" ");
 }

@@ -1,8 +1,18 @@
 import { z } from "zod";
 import type { Engines } from "#components/engines.ts";
 import type { MirrorSpec, Service } from "#components/serving/engine.ts";
+import { inheritedText, isInherited } from "#inventory/inherited.ts";
 import { credentials, hostEntry } from "#inventory/inventory.ts";
-import { hostName, httpAddress, packageName, port, ruleComment, sources } from "#inventory/kinds.ts";
+import {
+  hostName,
+  httpAddress,
+  oneLine,
+  packageBeginning,
+  packageName,
+  port,
+  ruleComment,
+  sources,
+} from "#inventory/kinds.ts";
 
 /** Name of a service: part of unit names and paths on the machines, and of the stack's outputs. */
 export const serviceName = z
@@ -10,7 +20,8 @@ export const serviceName = z
   .regex(
     /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/,
     "a service's name is up to 40 lower case letters, digits and inner hyphens",
-  );
+  )
+  .refine((name) => !isInherited(name), inheritedText);
 
 /** `gpu-hosts:services.<name>`: what is served, by one of these engines. */
 export function serviceSchema(engines: Engines): z.ZodType<Service> {
@@ -41,20 +52,22 @@ export function mirrorsSchema(engines: Engines) {
     .describe("Where vendors' files come from, for machines behind a proxy or without internet.");
 }
 
+/** What a shell is to run, lines and all. */
+const shellText = z.string().regex(/^[^\0\p{Cs}]*$/u, "must be a text without NUL");
+
 const extraCommand = z.strictObject({
   name: z
     .string()
-    .regex(/^[a-z][a-z0-9-]*$/, "must be lower case letters, digits and hyphens")
+    .regex(/^[a-z][a-z0-9-]{0,99}$/, "must be lower case letters, digits and hyphens")
     .describe("Name of the command in Pulumi's output."),
-  create: z.string().min(1).describe("Shell text that runs once, as the login user of the machine."),
-  update: z.string().optional().describe("Runs instead of `create` when the texts or triggers change."),
-  delete: z
-    .string()
+  create: shellText.min(1).describe("Shell text that runs once, as the login user of the machine."),
+  update: shellText.optional().describe("Runs instead of `create` when the texts or triggers change."),
+  delete: shellText
     .optional()
     .describe(
       "Runs when the command is taken out, or the machine retires. Of a machine that is gone it is forgotten, if it stands here until the entry goes.",
     ),
-  triggers: z.array(z.string()).default([]).describe("Values whose change runs the command again."),
+  triggers: z.array(oneLine).default([]).describe("Values whose change runs the command again."),
 });
 
 const opening = z.strictObject({
@@ -78,7 +91,7 @@ export const baseSchema = (engines: Engines) =>
         .default([])
         .describe("Packages on every machine beside those gpu-hosts needs."),
       heldPackages: z
-        .array(z.string().min(1))
+        .array(packageBeginning)
         .default([...drivers, ...Object.values(engines).flatMap(({ heldPackages }) => heldPackages)])
         .describe(
           "Beginnings of package names that unattended-upgrades leaves alone, as it would restart what serves.",

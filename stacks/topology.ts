@@ -39,7 +39,7 @@ function seatProblem(claim: Claim, seat: Seat, { names, hosts }: Topology): Prob
       earlier.path.length > 1 ? `listed already as ${pathText(earlier.path)}` : `the ${earlier.role} already`;
     return say(`${seat.host} is ${where}; a machine has one part in a service`);
   }
-  const host = hosts[seat.host];
+  const host = Object.hasOwn(hosts, seat.host) ? hosts[seat.host] : undefined;
   if (!host) return undefined;
   if (host.retire)
     return say(
@@ -105,7 +105,7 @@ function portProblems({ names, hosts, claims }: Topology): Problem[] {
   return claims.flatMap((claim) =>
     claim.placement.exposures.flatMap((exposure) => {
       const { host, protocol = "tcp", port, path } = exposure;
-      if (!names.includes(host) || hosts[host]?.retire) return [];
+      if (!names.includes(host) || (Object.hasOwn(hosts, host) && hosts[host]?.retire)) return [];
       const place = `${host} ${protocol}/${port}`;
       const holder = taken.get(place);
       const mine = portHolder(claim, exposure);
@@ -154,7 +154,7 @@ export function topologyProblems(topology: Topology): Problem[] {
  */
 function sourceAddresses(source: Source, hosts: Topology["hosts"]): string[] {
   if (typeof source !== "string") return [source.address];
-  return hosts[source] ? [groupAddress(hosts[source])] : [];
+  return Object.hasOwn(hosts, source) && hosts[source] ? [groupAddress(hosts[source])] : [];
 }
 
 /**

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { isLoginUser, isPlainAddress } from "#inventory/kinds.ts";
 import { HostError, type HostName, lastLines } from "./errors.ts";
 
 /** What the operator's ssh config says of one address; what it does not say is absent. */
@@ -126,8 +127,19 @@ export function parseSshConfig(
     userKnownHosts: said("userknownhostsfile")?.split(/\s+/).map(path),
     globalKnownHosts: words(one("globalknownhostsfile") ?? "").map(path),
     proxyJump: one("proxyjump")?.split(",") ?? [],
-    proxyCommand: one("proxycommand") && expand(one("proxycommand") ?? "", values),
+    proxyCommand: commandOf(one("proxycommand"), values),
   };
+}
+
+/**
+ * A ProxyCommand with its tokens replaced. A shell runs it, so where address or user could say more to a shell
+ * than their name, there is none: newer versions of ssh refuse them likewise.
+ */
+function commandOf(text: string | undefined, values: Readonly<Record<string, string>>): string | undefined {
+  if (text === undefined) return undefined;
+  const { h = "", n = "", r = "" } = values;
+  if (isPlainAddress(h) && isPlainAddress(n) && isLoginUser(r)) return expand(text, values);
+  throw new Error(`a ProxyCommand cannot be run for the user ${JSON.stringify(r)} at ${JSON.stringify(h)}`);
 }
 
 const local = (home: string): Readonly<Record<string, string>> => {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { httpAddress, packageName, packageVersion } from "#inventory/kinds.ts";
+import { hostName, httpAddress, oneLine, packageName, packageVersion } from "#inventory/kinds.ts";
 
 const packages = z
   .record(packageName, packageVersion)
@@ -22,7 +22,8 @@ const distribution = { "llama.cpp": "any", "llama.cpp-tools-extra": "any", "libg
 
 // Hashes are checked beside the machines (build-problems.ts): what is missing there is told with the command
 // that writes it.
-const pinned = z.string();
+const pinned = oneLine;
+const archiveName = z.string().regex(/^\w[\w.+-]*$/, "must be the name of an archive of the release");
 const releaseVariant = z
   .string()
   .regex(
@@ -46,11 +47,11 @@ const release = z
         "Which of the release's archives: `cpu`, `vulkan`, `cuda-12.8` … `auto`: the CUDA that driver and GPUs recorded in the inventory can run, else cpu.",
       ),
     variants: z
-      .record(z.string(), releaseVariant)
+      .record(hostName, releaseVariant)
       .default({})
       .describe("Variant by machine, where one differs; a group may mix them."),
     archives: z
-      .record(z.string(), pinned)
+      .record(archiveName, pinned)
       .default({})
       .describe("Archive → SHA-256, as `npm run pin` writes them."),
   })
@@ -72,7 +73,7 @@ const source = z
         "Backend to build: `cpu`, `vulkan` or `cuda`, for which the CUDA toolkit must be in /usr/local/cuda. `auto`: cuda where the inventory records an NVIDIA GPU, else cpu.",
       ),
     variants: z
-      .record(z.string(), sourceVariant)
+      .record(hostName, sourceVariant)
       .default({})
       .describe("Variant by machine, where one differs; a group may mix them."),
     cudaArchitectures: z
@@ -82,7 +83,7 @@ const source = z
         "Compute capabilities to build for, such as 86 and 120. Default: the GPUs of the machine itself.",
       ),
     cmake: z
-      .array(z.string().regex(/^-[^\0\n]+$/, "must be an argument of cmake, such as -DGGML_NATIVE=OFF"))
+      .array(oneLine.regex(/^-./, "must be an argument of cmake, such as -DGGML_NATIVE=OFF"))
       .default([])
       .describe("Further arguments of cmake, one word each."),
   })

@@ -10,7 +10,7 @@ export function variantOf(
   host: string,
   record: MachineRecord | undefined,
 ): { readonly variant: Variant } | { readonly unclear: string } {
-  const variant = build.variants[host] ?? build.variant;
+  const variant = (Object.hasOwn(build.variants, host) ? build.variants[host] : undefined) ?? build.variant;
   return variant === "auto" ? suitableVariant(machineOf(record)) : { variant };
 }
 
@@ -21,7 +21,7 @@ function memberProblem(
   { stack, machines }: StackFacts,
 ): EngineProblem | undefined {
   const at = ["build", build.way];
-  const path = build.variants[host] ? [...at, "variants", host] : [...at, "variant"];
+  const path = Object.hasOwn(build.variants, host) ? [...at, "variants", host] : [...at, "variant"];
   const machine = machineOf(machines[host]);
   const chosen = variantOf(build, host, machines[host]);
   if ("unclear" in chosen) {
@@ -32,7 +32,7 @@ function memberProblem(
   const { tag, archives } = build;
   const why = variantProblem(chosen.variant, machine);
   if (why) return { path, text: `does not run on ${host}: ${why}` };
-  const files = pickArchives(tag, chosen.variant, machine.arch, (name) => name in archives);
+  const files = pickArchives(tag, chosen.variant, machine.arch, (name) => Object.hasOwn(archives, name));
   if (!files) {
     const text = `holds no archive of ${tag} for ${chosen.variant} on ${machine.arch}, which ${host} needs; ${pinCommand("llamacpp", tag, stack)}`;
     return { path: [...at, "archives"], text };

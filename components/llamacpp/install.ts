@@ -63,7 +63,7 @@ const librariesOf = (variant: Variant) =>
 
 function archivesOn(build: OfRelease, host: ServingHost, variant: Variant): Archives {
   const { arch } = machineOf(host.record);
-  const found = pickArchives(build.tag, variant, arch, (name) => name in build.archives);
+  const found = pickArchives(build.tag, variant, arch, (name) => Object.hasOwn(build.archives, name));
   if (!found) throw new Error(`no archive of llama.cpp ${build.tag} for ${host.name}`);
   return found;
 }

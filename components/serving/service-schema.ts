@@ -43,7 +43,7 @@ export const modelSchema = (aboutFiles: string) =>
     .strictObject({
       repo: z
         .string()
-        .regex(/^[\w.-]+\/[\w.-]+$/, "must be owner/name as the hub writes it")
+        .regex(/^\w[\w.-]*\/\w[\w.-]*$/, "must be owner/name as the hub writes it")
         .optional()
         .describe("Repository on the model hub, such as ggml-org/gemma-3-1b-it-GGUF."),
       revision: z
@@ -56,7 +56,7 @@ export const modelSchema = (aboutFiles: string) =>
         .describe("Address of the folder that holds the files, for a model from elsewhere than the hub."),
       token: z
         .string()
-        .regex(/^[^\s"\\]+$/, "must be one word")
+        .regex(/^[!#-[\]-~]+$/, "must be one word")
         .optional()
         .describe("Access token for a gated repository; write it as `secure`."),
       files: z

@@ -5,13 +5,17 @@ type Plain = Record<string, unknown>;
 const isRecord = (value: unknown): value is Plain =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** What a map itself holds: every object answers to `constructor` and its like. */
+const own = (map: Plain, key: PropertyKey): unknown =>
+  Object.hasOwn(map, key) ? map[key as string] : undefined;
+
 function differences(want: unknown, have: unknown, path: Path): Change[] {
   if (want === undefined && have === undefined) return [];
   if (want === undefined) return [{ path, kind: "delete", have }];
   if (have === undefined) return [{ path, kind: "add", want }];
   if (isRecord(want) && isRecord(have)) {
     const keys = [...new Set([...Object.keys(want), ...Object.keys(have)])];
-    return keys.flatMap((key) => differences(want[key], have[key], [...path, key]));
+    return keys.flatMap((key) => differences(own(want, key), own(have, key), [...path, key]));
   }
   if (Array.isArray(want) && Array.isArray(have) && JSON.stringify(want) === JSON.stringify(have)) return [];
   return want === have ? [] : [{ path, kind: "update", want, have }];
@@ -35,7 +39,7 @@ export const liesIn = (path: Path, thing: Path): boolean => thing.every((part, i
 /** What stands at a path, `undefined` if the way there breaks off. */
 export function valueAt(value: unknown, path: Path): unknown {
   return path.reduce<unknown>(
-    (at, part) => (typeof at === "object" && at !== null ? (at as Plain)[part] : undefined),
+    (at, part) => (typeof at === "object" && at !== null ? own(at as Plain, part) : undefined),
     value,
   );
 }
@@ -43,7 +47,7 @@ export function valueAt(value: unknown, path: Path): unknown {
 function without(value: unknown, path: Path): unknown {
   const [head, ...rest] = path;
   if (head === undefined) return undefined;
-  if (!isRecord(value) || !(head in value)) return value;
+  if (!isRecord(value) || !Object.hasOwn(value, head)) return value;
   const { [head]: inner, ...others } = value;
   const left = without(inner, rest);
   return left === undefined ? others : { ...others, [head]: left };

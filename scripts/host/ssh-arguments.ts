@@ -91,9 +91,9 @@ function jumpSettings(
   return [
     ["HostName", file(endpoint.address)],
     ["Port", endpoint.port],
-    ["User", `"${endpoint.user}"`],
+    ["User", quoted(endpoint.user)],
     // A ProxyCommand of the operator's has its tokens replaced already.
-    ["ProxyCommand", through ?? endpoint.proxyCommand?.replaceAll("%", "%%") ?? "none"],
+    ["ProxyCommand", through ?? line(endpoint.proxyCommand?.replaceAll("%", "%%") ?? "none")],
     ["StrictHostKeyChecking", "yes"],
     ...Object.entries(pinned(login, join(folder, `known_hosts${suffix}`)) ?? knownByOperator(login)),
     ...(own === undefined ? named : [own]).map((key) => ["IdentityFile", file(key)] as const),
@@ -118,7 +118,7 @@ function pinned({ key }: Login, knownHosts: string): Readonly<Record<string, str
 function knownByOperator({ endpoint: { knownHosts, knownAs } }: Login): Readonly<Record<string, string>> {
   return {
     UserKnownHostsFile: knownHosts.map(file).join(" "),
-    ...(knownAs !== undefined && { HostKeyAlias: knownAs }),
+    ...(knownAs !== undefined && { HostKeyAlias: quoted(knownAs) }),
   };
 }
 
@@ -135,8 +135,17 @@ function filesOf({ key, credentials }: Login, folder: string, suffix: string): C
 
 /** A value in which ssh replaces tokens, as its configuration has it. */
 function file(value: string): string {
-  const path = process.platform === "win32" ? value.replaceAll("\\", "/") : value.replaceAll("\\", "\\\\");
-  return `"${path.replaceAll("%", "%%").replaceAll('"', '\\"')}"`;
+  return quoted((process.platform === "win32" ? value.replaceAll("\\", "/") : value).replaceAll("%", "%%"));
+}
+
+/** One word of the configuration. */
+const quoted = (value: string) => `"${line(value).replaceAll(/["\\]/g, "\\$&")}"`;
+
+/** What stands in one line of the configuration: it has no way to write a line end, so another line would begin. */
+function line(value: string): string {
+  if (/[\r\n\0]/.test(value))
+    throw new Error(`${JSON.stringify(value)} cannot stand in a configuration of ssh`);
+  return value;
 }
 
 /** A word of a command that ssh starts. */

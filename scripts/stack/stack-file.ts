@@ -20,8 +20,9 @@ const testHosts = "gpuhost:hosts";
 /** The hosts by name, unchecked. Throws where the file cannot be read. */
 export function hostsIn(text: string): Readonly<Record<string, Fields>> {
   const { config } = (parseYaml(text).toJS() ?? {}) as { config?: { [testHosts]?: Record<string, Fields> } };
-  const hosts = config?.[testHosts] ?? {};
-  if ("secure" in hosts)
+  // A map without what every object has, so that a name is found only where it stands.
+  const hosts: Record<string, Fields> = Object.assign(Object.create(null), config?.[testHosts]);
+  if (Object.hasOwn(hosts, "secure"))
     throw new Error(`${testHosts} is encrypted as a whole; it holds no secret: write it in plain`);
   return hosts;
 }

@@ -43,7 +43,7 @@ export function parseKnownHosts(text: string, name: string): KnownKey[] {
     const marker = words[0]?.startsWith("@") ? words.shift() : undefined;
     const [names, type, blob] = words;
     if (!names || names.startsWith("#") || !type || !blob || !matches(names, name)) return [];
-    if (marker !== undefined && !(marker in marks)) return [];
+    if (marker !== undefined && !Object.hasOwn(marks, marker)) return [];
     const mark = marker === undefined ? undefined : marks[marker as keyof typeof marks];
     return [{ type, fingerprint: fingerprintOf(Buffer.from(blob, "base64")), mark }];
   });
