@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { compare } from "#provider/converge/compare.ts";
-import { masker } from "./secrets.ts";
+import { masker } from "./masker.ts";
 import { showChanges } from "./shown-changes.ts";
 
 test("secrets are shown nowhere: neither at their place nor where they turn up elsewhere", () => {

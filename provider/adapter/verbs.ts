@@ -8,9 +8,10 @@ import type { Machine, System } from "#transport/host.ts";
 import { selfOf, warnOfNamesakes } from "./claim.ts";
 import { type DetailedChange, differ } from "./differ.ts";
 import { errorMessage, resourceErrorText } from "./errors.ts";
+import { masker } from "./masker.ts";
 import { preview } from "./preview.ts";
 import type { Runtime } from "./runtime.ts";
-import { masker, unknownPaths, unwrap, wrap } from "./secrets.ts";
+import { unknownPaths, unwrap, wrap } from "./secrets.ts";
 import {
   addLastItems,
   type Opened,
