@@ -1,5 +1,5 @@
 import { hasSigns, legend } from "#provider/converge/change-text.ts";
-import { harmless, harmlessJson } from "#transport/harmless.ts";
+import { harmless, harmlessJson, oneLine } from "#transport/harmless.ts";
 import { byHost, type Report, type Result, summary, type Verdict } from "./result.ts";
 
 const signs = { good: "✓", bad: "✗", unknown: "?" } as const satisfies Record<Verdict, string>;
@@ -37,8 +37,6 @@ function hostTexts(results: readonly Result[]): readonly string[] {
     return [host, ...lines].join("\n");
   });
 }
-
-const oneLine = (text: string) => harmless(text).replaceAll(/[\n\t]/g, " ");
 
 const legendOf = (results: readonly Result[]): readonly string[] =>
   results.some(({ changes, details }) => changes !== undefined && hasSigns(details)) ? [legend] : [];

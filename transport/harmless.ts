@@ -12,6 +12,9 @@ export const harmless = (text: string): string =>
     /[\t\n]/.test(character) ? character : "",
   );
 
+/** Such a text in one line. */
+export const oneLine = (text: string): string => harmless(text).replaceAll(/[\n\t]/g, " ");
+
 /** JSON text with the same meaning in which every such character is written as `\uXXXX`. */
 export const harmlessJson = (json: string): string =>
   json.replaceAll(steering, (character) =>
