@@ -68,7 +68,8 @@ function parseEntries<S extends z.ZodType>(
   entry: S,
 ): Checked<z.output<S>> {
   const map = parseValue(z.record(z.string(), z.unknown()), raw ?? {}, [key]);
-  const checked: Checked<z.output<S>> = { values: {}, problems: [...map.problems] };
+  // Without a prototype: `constructor` and `toString` are names like others.
+  const checked: Checked<z.output<S>> = { values: Object.create(null), problems: [...map.problems] };
   for (const [id, value] of Object.entries(map.value ?? {})) {
     const path = [key, id];
     const parsed = parseValue(entry, value, path);

@@ -45,7 +45,7 @@ export interface CheckFailure {
 }
 
 function hostFailures({ inventory }: Runtime, property: string, host: unknown): CheckFailure[] {
-  if (typeof host === "string" && host in inventory.hosts) return [];
+  if (typeof host === "string" && Object.hasOwn(inventory.hosts, host)) return [];
   const known = Object.keys(inventory.hosts).join(", ") || "no host";
   return [{ property, reason: `${JSON.stringify(host)} is not in gpuhost:hosts, which has ${known}` }];
 }
