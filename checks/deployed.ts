@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { masker } from "#provider/adapter/masker.ts";
 import { migrateInputs } from "#provider/adapter/migrate.ts";
-import { masker, unwrap } from "#provider/adapter/secrets.ts";
+import { unwrap } from "#provider/adapter/secrets.ts";
 import type { AnyDefinition, Config, Path } from "#provider/contract/resource.ts";
 
 /** One `gpuhost` resource as the stack's state records it. */

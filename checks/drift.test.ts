@@ -74,7 +74,7 @@ test("a change by hand is told with what is wanted and what is there", async () 
   expect(results).toMatchObject([
     {
       label: "drifted",
-      details: ['text: wanted "hello", is "bye"'],
+      details: ["text is bye, should be hello"],
       changes: [{ path: "text", kind: "update", want: "hello", have: "bye" }],
     },
   ]);
@@ -122,7 +122,9 @@ test("a secret is never shown, neither the wanted nor another that is there", as
   });
   expect(exit).toBe(2);
   expect(JSON.stringify(results)).not.toMatch(/sk-/);
-  expect(results).toMatchObject([{ changes: [{ path: "text", want: "[secret]", have: "[secret]" }] }]);
+  expect(results).toMatchObject([
+    { details: ["text differs (secret)"], changes: [{ path: "text", want: "[secret]", have: "[secret]" }] },
+  ]);
 });
 
 test("a host that cannot be reached does not hold up the others, and outranks drift in the exit code", async () => {

@@ -1,10 +1,11 @@
 import type { Inventory } from "#inventory/inventory.ts";
+import { showChanges } from "#provider/adapter/shown-changes.ts";
 import type { AnyDefinition, Config } from "#provider/contract/resource.ts";
+import { changeLines } from "#provider/converge/change-text.ts";
 import { compare } from "#provider/converge/compare.ts";
 import { observe } from "#provider/converge/converge.ts";
 import { definitions } from "#provider/resources/index.ts";
 import type { Host, Reach } from "#transport/host.ts";
-import { changeLines, showChanges } from "./change-text.ts";
 import { appliedWants, type Deployed, deployedResources, nameOf } from "./deployed.ts";
 import { type ReachHost, withHosts } from "./hosts.ts";
 import type { Result, Verdict } from "./result.ts";

@@ -30,7 +30,7 @@ rack1
   + base (Files): create
       warning: port 8080 is taken by nginx
       takes over what is there: file /etc/motd
-      packages.curl: missing, wanted "any"
+      packages.curl is missing, should be any
       packages.jq: is half-configured
       $ apt-get install curl
       $ systemctl restart x
@@ -45,6 +45,43 @@ test("a resource that was asked about twice counts once, as it was last", () => 
   expect(plan).toMatchObject([{ note: "second" }]);
 });
 
+test("a difference in a text is shown with its signs, and a legend says what they mean", () => {
+  const changes = [{ path: "unit", kind: "update", want: "a\nnew\n", have: "a\nold\n" }];
+  const text = planText(readPlan(line({ urn: urn("a"), operation: "update", changes }), []));
+  expect(text).toContain(
+    "      unit: the text differs\n        from line 2:\n        - old\n        + new\n",
+  );
+  expect(text).toContain(
+    "\n\nIn a text that differs, - is what is there and + what is wanted.\n\n0 to create",
+  );
+  expect(planText(readPlan(line({ urn: urn("a") }), []))).not.toContain("In a text that differs");
+});
+
+test("what the stack file changes and what the host has otherwise are told apart", () => {
+  const changes = [
+    { path: "port", kind: "update", want: 8081, have: 8080, origin: "configuration" },
+    { path: "mode", kind: "update", want: "0644", have: "0600", origin: "host" },
+  ];
+  const text = planText(readPlan(line({ urn: urn("a"), operation: "update", changes }), []));
+  expect(text).toContain("      port changes from 8080 to 8081\n      mode is 0600, should be 0644\n");
+});
+
+test("what a host says steers no terminal and begins no line of its own", () => {
+  const evil = "\u001b]0;owned\u0007x\u001b[2J\u202e\u009b31m\nrack9\n  + forged (Files): create";
+  const changes = [
+    { path: evil, kind: "finding", text: evil },
+    { path: "t", kind: "update", want: "a\n", have: `${evil}\n` },
+    { path: "u", kind: "delete", have: evil },
+  ];
+  const entry = { urn: urn("a"), adopted: [evil], changes, warnings: [evil], steps: [evil], note: evil };
+  const text = planText(readPlan(line(entry), []));
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that must not be there
+  expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/);
+  expect(text).not.toMatch(/^(rack9| {2}[+] forged)/m);
+});
+
 test("nothing to do", () => {
   expect(planText(readPlan("", []))).toContain("Nothing would change on any host.\n");
+  expect(planText([])).toContain("planned for with --refresh");
+  expect(planText([], { refreshed: true })).not.toContain("--refresh");
 });

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { changeLines } from "./change-text.ts";
+import { changeLines, hasSigns, legend } from "#provider/converge/change-text.ts";
+import { harmless } from "#transport/harmless.ts";
 
 /**
  * What the provider writes during preview, one JSON object a line, to the file named by GPU_HOSTS_PLAN.
@@ -20,6 +21,7 @@ const plannedResource = z.looseObject({
         want: z.unknown().optional(),
         have: z.unknown().optional(),
         text: z.string().optional(),
+        origin: z.enum(["configuration", "host"]).optional(),
       }),
     )
     .default([]),
@@ -66,30 +68,41 @@ export function readPlan(lines: string, steps: readonly EngineStep[]): readonly 
 
 const signs = { create: "+", update: "~", delete: "-" } as const;
 
-/** What `up` would do, host by host. */
-export function planText(resources: readonly PlannedResource[]): string {
+/**
+ * What `up` would do, host by host. Harmless to a terminal, whatever a host said.
+ *
+ * @param refreshed the hosts were looked at before, so that the plan holds what was changed by hand
+ */
+export function planText(
+  resources: readonly PlannedResource[],
+  { refreshed = false }: { readonly refreshed?: boolean | undefined } = {},
+): string {
   const hosts = Map.groupBy(resources, ({ host }) => host);
   if (hosts.size === 0)
-    return "Nothing would change on any host.\nWhat was changed there by hand is seen by `npm run drift`, and planned for with --refresh.\n";
+    return refreshed
+      ? "Nothing would change on any host; what is there was compared.\n"
+      : "Nothing would change on any host.\nWhat was changed there by hand is seen by `npm run drift`, and planned for with --refresh.\n";
   const parts = [...hosts]
     .sort()
     .map(([host, ofHost]) => [host, ...ofHost.flatMap(resourceLines)].join("\n"));
   const count = (operation: PlannedResource["operation"]) =>
     resources.filter((resource) => resource.operation === operation).length;
   const total = `${count("create")} to create, ${count("update")} to update, ${count("delete")} to delete`;
-  return `${[...parts, total].join("\n\n")}\n`;
+  const signed = hasSigns(resources.flatMap(({ changes }) => changes.flatMap(changeLines)));
+  return harmless(`${[...parts, ...(signed ? [legend] : []), total].join("\n\n")}\n`);
 }
+
+const indented = (text: string) => text.split("\n").join("\n        ");
 
 function resourceLines(resource: PlannedResource): string[] {
   const { urn, type, operation, adopted, changes, warnings, steps, note } = resource;
   const name = urn.slice(urn.lastIndexOf("::") + 2);
-  const differences = changes.flatMap((change) => changeLines(change).map((line) => `      ${line}`));
   return [
     `  ${signs[operation]} ${name} (${type}): ${operation}`,
-    ...(note === undefined ? [] : [`      note: ${note}`]),
-    ...warnings.map((warning) => `      warning: ${warning}`),
-    ...adopted.map((item) => `      takes over what is there: ${item}`),
-    ...differences,
-    ...steps.map((step) => `      $ ${step.split("\n").join("\n        ")}`),
+    ...(note === undefined ? [] : [`      note: ${indented(note)}`]),
+    ...warnings.map((warning) => `      warning: ${indented(warning)}`),
+    ...adopted.map((item) => `      takes over what is there: ${indented(item)}`),
+    ...changes.flatMap(changeLines).map((line) => `      ${indented(line)}`),
+    ...steps.map((step) => `      $ ${indented(step)}`),
   ];
 }

@@ -1,3 +1,5 @@
+import { hasSigns, legend } from "#provider/converge/change-text.ts";
+import { harmless, harmlessJson, oneLine } from "#transport/harmless.ts";
 import { byHost, type Report, type Result, summary, type Verdict } from "./result.ts";
 
 const signs = { good: "✓", bad: "✗", unknown: "?" } as const satisfies Record<Verdict, string>;
@@ -14,26 +16,34 @@ function sameReason(results: readonly Result[]): readonly string[] | undefined {
 
 /** For a person at a terminal or reading a log. */
 export function asText({ results }: Report): string {
-  const width = (pick: (result: Result) => string) => Math.max(0, ...results.map((one) => pick(one).length));
-  const names = width((one) => one.name);
-  const types = width((one) => one.type);
-  const indented = (lines: readonly string[]) => lines.map((line) => `      ${line}`);
-  const hosts = [...byHost(results)].map(([host, ofHost]) => {
+  return harmless(`${[...hostTexts(results), ...legendOf(results), summary(results)].join("\n\n")}\n`);
+}
+
+/** One text a host. Each line of a detail is indented, so that no host writes a line of its own. */
+function hostTexts(results: readonly Result[]): readonly string[] {
+  const width = (texts: readonly string[]) => Math.max(0, ...texts.map((text) => text.length));
+  const names = width(results.map(({ name }) => oneLine(name)));
+  const types = width(results.map(({ type }) => type));
+  const indented = (details: readonly string[]) =>
+    details.flatMap((detail) => detail.split("\n")).map((line) => `      ${line}`);
+  return [...byHost(results)].map(([host, ofHost]) => {
     const reason = sameReason(ofHost);
     if (reason)
       return [host, `  ? ${ofHost[0]?.label} (${ofHost.length} resources)`, ...indented(reason)].join("\n");
-    const lines = ofHost.flatMap((one) => [
-      `  ${signs[one.verdict]} ${one.name.padEnd(names)}  ${one.type.padEnd(types)}  ${one.label}`,
-      ...indented(one.details),
+    const lines = ofHost.flatMap(({ verdict, name, type, label, details }) => [
+      `  ${signs[verdict]} ${oneLine(name).padEnd(names)}  ${type.padEnd(types)}  ${label}`,
+      ...indented(details),
     ]);
     return [host, ...lines].join("\n");
   });
-  return printable(`${[...hosts, summary(results)].join("\n\n")}\n`);
 }
 
-/** For programs. */
+const legendOf = (results: readonly Result[]): readonly string[] =>
+  results.some(({ changes, details }) => changes !== undefined && hasSigns(details)) ? [legend] : [];
+
+/** For programs. What steers a terminal stands in it as `\uXXXX`. */
 export function asJson(report: Report): string {
-  return `${JSON.stringify({ ...report, summary: summary(report.results) }, undefined, 2)}\n`;
+  return `${harmlessJson(JSON.stringify({ ...report, summary: summary(report.results) }, undefined, 2))}\n`;
 }
 
 /**
@@ -64,31 +74,42 @@ export function asJunit({ command, stack, results }: Report): string {
   ].join("\n");
 }
 
-/** For an issue or a job summary. Rows of what is well are left out. */
+/**
+ * For an issue or a job summary. What is well is left out. Details stand in one fenced block, of whose content
+ * nothing is taken for Markdown, a mention or a link.
+ */
 export function asMarkdown({ command, stack, results }: Report): string {
-  const rows = results
-    .filter((one) => one.verdict !== "good")
-    .map((one) => `| ${[one.host, one.name, one.label, one.details.join("\n")].map(cell).join(" | ")} |`);
-  const table =
-    rows.length === 0 ? [] : ["", "| host | what | result | details |", "|---|---|---|---|", ...rows];
-  return [`## ${command} ${stack}`, "", `${summary(results)}.`, ...table, ""].join("\n");
+  const wrong = results.filter((one) => one.verdict !== "good");
+  const head = [`## ${command} ${markdown(stack)}`, "", `${summary(results)}.`];
+  if (wrong.length === 0) return [...head, ""].join("\n");
+  const rows = wrong.map((one) => `| ${[one.host, one.name, one.label].map(cell).join(" | ")} |`);
+  const details = harmless([...hostTexts(wrong), ...legendOf(wrong)].join("\n\n"));
+  // A fence ends at one that is as long (GFM 4.5).
+  const longest = Math.max(0, ...[...details.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = "`".repeat(Math.max(3, longest + 1));
+  const table = ["", "| host | what | result |", "|---|---|---|", ...rows];
+  return [...head, ...table, "", `${fence}text`, details, fence, ""].join("\n");
 }
 
-// Text of a host must not steer the operator's terminal, and XML does not allow these at all, not even
-// escaped.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to take out
-const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffe\uffff]/g;
-const printable = (text: string) => text.replaceAll(control, "");
+/**
+ * Text of one line that Markdown takes for nothing but text: a numeric reference stands for its character and
+ * never for structure (GFM 6.2). An address of mail is found after that, hence the empty space behind its @.
+ */
+const markdown = (text: string): string =>
+  oneLine(text)
+    .replaceAll(/[^\p{L}\p{N} -]/gu, (character) => `&#${character.codePointAt(0)};`)
+    .replaceAll("&#64;", "&#64;&#8203;");
+
+/** Of a table. In code GitHub takes neither `@user` nor `#1` for what it is about. */
+const cell = (text: string): string => `<code>${markdown(text)}</code>`;
+
+/** XML does not allow these at all, not even escaped. */
+const noXml = /[\ufffe\uffff]/g;
 
 function xml(text: string): string {
   const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-  return printable(text).replaceAll(/[&<>"]/g, (character) => entities[character] ?? character);
-}
-
-function cell(text: string): string {
-  return printable(text)
-    .replaceAll("\\", "\\\\")
-    .replaceAll("|", "\\|")
-    .replaceAll("<", "&lt;")
-    .replaceAll("\n", "<br>");
+  return harmless(text)
+    .toWellFormed()
+    .replaceAll(noXml, "")
+    .replaceAll(/[&<>"]/g, (character) => entities[character] ?? character);
 }

@@ -1,17 +1,7 @@
-import type { Change } from "#provider/contract/resource.ts";
+import type { ShownChange } from "#provider/converge/change-text.ts";
 
 /** `unknown`: nobody could look, which is neither good nor bad. */
 export type Verdict = "good" | "bad" | "unknown";
-
-/** A difference fit to be shown: path as operators write it, secrets masked. */
-export interface ShownChange {
-  readonly path: string;
-  readonly kind: Change["kind"];
-  readonly want?: unknown;
-  readonly have?: unknown;
-  /** Of a finding: what is wrong, in a sentence. */
-  readonly text?: string | undefined;
-}
 
 /** What was found out about one thing on one host. */
 export interface Result {

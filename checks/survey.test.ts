@@ -8,6 +8,7 @@ import { memoryTotal } from "#facts/meminfo.ts";
 import { gpus } from "#facts/nvidia-smi.ts";
 import { osRelease } from "#facts/os-release.ts";
 import { uname } from "#facts/uname.ts";
+import { machineFacts } from "#inventory/machine-facts.ts";
 import { keyOf } from "#transport/command.ts";
 import { HostError } from "#transport/errors.ts";
 import { fakeHost } from "#transport/fake.ts";
@@ -77,4 +78,18 @@ test("a tool that hangs or is missing hides nothing else", async () => {
   const { facts } = await survey({ ...host, ask } as Host);
   expect(facts).toMatchObject({ memoryGiB: 23.5, gpus: [] });
   expect("cpuCores" in facts).toBe(false);
+});
+
+test("what a machine tells steers no terminal, and what the inventory refuses is left out", async () => {
+  const evil = "\u001b]0;owned\u0007\u001b[2J\u202e";
+  const host = fakeHost({
+    ...answers,
+    [keyOf(osRelease.command)]: `ID=debian\nPRETTY_NAME="Debian ${evil}13"\n`,
+    [keyOf(gpus.command)]: `0, GPU-1, NVIDIA ${evil}H200, 580.1 evil: 1, 143771, 512, 3, 41, 9.0\n`,
+  });
+  const { facts, system } = await survey(host);
+  expect(system.name).toBe("Debian 13");
+  expect(facts).toMatchObject({ release: "Debian 13", gpus: [{ model: "NVIDIA H200" }] });
+  expect(facts).not.toHaveProperty("driver");
+  expect(machineFacts.safeParse(facts).success).toBe(true);
 });

@@ -6,11 +6,12 @@ import { memoryTotal } from "#facts/meminfo.ts";
 import { type GpuReading, gpus } from "#facts/nvidia-smi.ts";
 import { type OsRelease, osRelease } from "#facts/os-release.ts";
 import { uname } from "#facts/uname.ts";
-import type { MachineFacts } from "#inventory/machine-facts.ts";
+import { type MachineFacts, machineFacts } from "#inventory/machine-facts.ts";
 import { HostError } from "#transport/errors.ts";
+import { oneLine } from "#transport/harmless.ts";
 import type { Fact, Host } from "#transport/host.ts";
 
-/** What a machine tells of itself. */
+/** What a machine tells of itself, each text harmless and in one line. */
 export interface Survey {
   /** What the inventory keeps. */
   readonly facts: MachineFacts;
@@ -42,7 +43,7 @@ export async function survey(host: Host): Promise<Survey> {
   ]);
   const { found, trouble } = gpusOf(reading, cards ?? []);
   return {
-    facts: {
+    facts: knownFacts({
       release: system.name,
       architecture: names.architecture,
       ...(cores === undefined ? {} : { cpuCores: cores }),
@@ -50,13 +51,28 @@ export async function survey(host: Host): Promise<Survey> {
       ...(disk === undefined ? {} : { diskGiB: Math.round(disk.size / gib) }),
       ...(reading?.state === "ok" && reading.gpus[0]?.driver ? { driver: reading.gpus[0].driver } : {}),
       gpus: found,
-    },
-    system,
-    hostname: names.hostname,
-    addresses: addresses ?? [],
+    }),
+    system: { ...system, name: oneLine(system.name) },
+    hostname: oneLine(names.hostname),
+    addresses: (addresses ?? []).map((it) => ({ ...it, device: oneLine(it.device) })),
     freeGiB: disk && Math.round(disk.available / gib),
-    gpuTrouble: trouble,
+    gpuTrouble: trouble && oneLine(trouble),
   };
+}
+
+/**
+ * What the schema of the inventory takes of it, each text harmless: one odd answer must not make the stack file
+ * unusable for all machines.
+ */
+function knownFacts(told: MachineFacts): MachineFacts {
+  const plain = JSON.parse(JSON.stringify(told), (_, value) =>
+    typeof value === "string" ? oneLine(value) : value,
+  );
+  const taken = Object.entries(machineFacts.shape).flatMap(([key, schema]) => {
+    const { data } = schema.safeParse(plain[key]);
+    return data === undefined ? [] : [[key, data] as const];
+  });
+  return Object.fromEntries(taken);
 }
 
 async function unlessUnknown<T>(host: Host, fact: Fact<T>): Promise<T | undefined> {

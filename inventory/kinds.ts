@@ -92,7 +92,7 @@ export const relativeFile = z
   .string()
   .regex(
     /^[\w+@-][\w.+@-]*(\/[\w+@-][\w.+@-]*)*$/,
-    "must be a file name, with folders before it if there are some",
+    "must be a file name of ASCII letters, digits and _ . + @ - that does not begin with a dot; folders may stand before it, each with its /",
   );
 
 function sourceProblem(address: string): string | undefined {

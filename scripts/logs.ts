@@ -1,5 +1,6 @@
 import { readLogs, unitsOf } from "#checks/logs.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
+import { harmless } from "#transport/harmless.ts";
 import { inventoryOf, readStack } from "./stack/stack.ts";
 import { UsageError } from "./terminal/arguments.ts";
 import { main } from "./terminal/main.ts";
@@ -38,7 +39,7 @@ await main("logs", async ({ words: [stack = "", service = ""], values }) => {
         `${start}${message.trimEnd().replaceAll("\n", `\n${" ".repeat(start.length)}`)}\n`,
       );
     },
-    onTrouble: (from, error) => console.error(`${from}: ${error.message}`),
+    onTrouble: (from, error) => console.error(harmless(`${from}: ${error.message}`)),
   });
   return complete ? 0 : 1;
 });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { planText, readPlan } from "#checks/plan.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
+import { harmless, harmlessJson } from "#transport/harmless.ts";
 import { preview } from "./pulumi/preview.ts";
 import { main } from "./terminal/main.ts";
 import { voice } from "./terminal/output.ts";
@@ -21,9 +22,11 @@ await main("plan", async ({ words: [stack = ""], values }) => {
     });
     const plan = readPlan(readFileSync(file, "utf8"), steps);
     say.stop();
-    for (const warning of warnings) console.error(warning);
+    for (const warning of warnings) console.error(harmless(warning));
     process.stdout.write(
-      values.json ? `${JSON.stringify({ stack, resources: plan }, undefined, 2)}\n` : planText(plan),
+      values.json
+        ? `${harmlessJson(JSON.stringify({ stack, resources: plan }, undefined, 2))}\n`
+        : planText(plan, { refreshed: values.refresh }),
     );
     return 0;
   } finally {

@@ -52,6 +52,15 @@ test.each(["rack1", "ops@192.0.2.1", "ops@[fd00::1]:2222", ["rack1", "ops@inner.
   },
 );
 
+test("a host that is called like a part of every object is a host, also while its entry is wrong", () => {
+  const services = { big: { ...big, leader: "constructor", workers: ["rack2"] } };
+  const named = (entry: object) => refused({ hosts: { ...hosts, constructor: entry }, services });
+  expect(named(linux("10.0.0.13"))).toEqual([]);
+  expect(named({ platform: "linux" })).toEqual([
+    expect.stringMatching(/^hosts\.constructor\.address: is missing/),
+  ]);
+});
+
 test("an empty stack is fine", () => {
   expect(refused({ hosts: undefined, services: undefined })).toEqual([]);
 });
@@ -275,6 +284,18 @@ test.each<[string, object, string[]]>([
   ],
   ["a port out of range", { port: 70000 }, ["services.big.port: must be at most 65535, is 70000"]],
   ["a port that is a fraction", { port: 80.5 }, ["services.big.port: must be a whole number, is 80.5"]],
+  [
+    "a context that is a fraction",
+    { context: 8080.5 },
+    ["services.big.context: must be a whole number, is 8080.5"],
+  ],
+  [
+    "a file name with a blank",
+    { model: { ...model, files: { "my model.gguf": sha } } },
+    [
+      'services.big.model.files["my model.gguf"]: must be a file name of ASCII letters, digits and _ . + @ - that does not begin with a dot; folders may stand before it, each with its /',
+    ],
+  ],
   [
     "a word for layers",
     { gpuLayers: "most" },

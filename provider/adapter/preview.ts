@@ -1,5 +1,4 @@
-import { pathText } from "#inventory/problems.ts";
-import type { Change, Config, Path } from "#provider/contract/resource.ts";
+import type { Config } from "#provider/contract/resource.ts";
 import { shown } from "#provider/contract/step.ts";
 import { plan } from "#provider/converge/converge.ts";
 import { readOwners } from "#provider/converge/owners.ts";
@@ -8,28 +7,14 @@ import { HostError } from "#transport/errors.ts";
 import type { Host } from "#transport/host.ts";
 import { selfOf, warnOfNamesakes } from "./claim.ts";
 import { errorMessage, resourceErrorText } from "./errors.ts";
+import { masker } from "./masker.ts";
 import type { Runtime } from "./runtime.ts";
-import { masker, touchesSecret, unknownPaths } from "./secrets.ts";
+import { unknownPaths } from "./secrets.ts";
+import { showChanges } from "./shown-changes.ts";
 import type { Opened, ResourceName } from "./state.ts";
 import { takeoverText } from "./takeover.ts";
 
 const previewSeconds = 5;
-
-function maskChanges(
-  changes: readonly Change[],
-  secretPaths: readonly Path[],
-  mask: (text: string) => string,
-) {
-  return changes.map(({ path, kind, want, have, text }) => {
-    if (text !== undefined) return { path: pathText(path), kind, text: mask(text) };
-    const secret = touchesSecret(path, secretPaths);
-    return {
-      path: pathText(path),
-      kind,
-      ...(secret ? { want: "[secret]", have: "[secret]" } : { want, have }),
-    };
-  });
-}
 
 /**
  * What on the host stands in the way, as lines. What this stack itself made there may be moved or removed by
@@ -116,7 +101,7 @@ export async function preview(
     await runtime.log(it.urn, "warning", resourceErrorText(host, reach.host, it, new Error(warning), mask));
   if (adopted.length > 0)
     await runtime.log(it.urn, "info", takeoverText({ host, adopted, changes, secretPaths, mask }));
-  const shownChanges = maskChanges(changes, secretPaths, mask);
+  const shownChanges = showChanges(changes, secretPaths, mask, last);
   runtime.writePlan({
     ...entry,
     adopted: adopted.map(({ name }) => name),

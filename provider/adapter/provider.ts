@@ -5,6 +5,7 @@ import plugproto from "@pulumi/pulumi/proto/plugin_pb.js";
 import type { IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import provproto from "@pulumi/pulumi/proto/provider_pb.js";
 import emptyproto from "google-protobuf/google/protobuf/empty_pb.js";
+import { harmless } from "#transport/harmless.ts";
 import manifest from "../../package.json" with { type: "json" };
 import type { DetailedChange } from "./differ.ts";
 import type { Runtime, Severity } from "./runtime.ts";
@@ -96,7 +97,7 @@ export function createProvider(stackConfig: Readonly<Record<string, unknown>> | 
     const request = new engproto.LogRequest();
     request.setUrn(urn);
     request.setSeverity(severities[severity]);
-    request.setMessage(message);
+    request.setMessage(harmless(message));
     request.setEphemeral(severity === "progress");
     const { promise, resolve } = Promise.withResolvers<void>();
     if (engine)

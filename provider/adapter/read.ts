@@ -2,8 +2,8 @@ import type { Config, Observation } from "#provider/contract/resource.ts";
 import { observe } from "#provider/converge/converge.ts";
 import type { Reach } from "#transport/host.ts";
 import { errorMessage, resourceErrorText } from "./errors.ts";
+import { masker } from "./masker.ts";
 import type { Runtime } from "./runtime.ts";
-import { masker } from "./secrets.ts";
 import {
   open,
   type ResourceName,

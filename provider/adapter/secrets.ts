@@ -1,5 +1,4 @@
 import type { Path } from "#provider/contract/resource.ts";
-import { valueAt } from "#provider/converge/compare.ts";
 
 /** How Pulumi marks a secret on the wire and in state (sdk/go/common/resource/sig). */
 const signature = "4dabf18193072939515e22adb298388d";
@@ -55,23 +54,6 @@ export function unknownPaths(value: unknown, path: Path = []): readonly Path[] {
   if (Array.isArray(value)) return value.flatMap((item, i) => unknownPaths(item, [...path, i]));
   if (!isObject(value)) return [];
   return Object.entries(value).flatMap(([key, inner]) => unknownPaths(inner, [...path, key]));
-}
-
-/** Secret strings worth masking; very short ones would blacken half of every text. */
-function strings(value: unknown): string[] {
-  if (typeof value === "string") {
-    const lines = value.split("\n").map((line) => line.trim());
-    return [value, ...lines].filter((text) => text.length >= 6);
-  }
-  return isObject(value) ? Object.values(value).flatMap(strings) : [];
-}
-
-/** A function that replaces every secret of a value, also single lines of it, by `[secret]`. */
-export function masker(value: unknown, secretPaths: readonly Path[]): (text: string) => string {
-  const secrets = [...new Set(secretPaths.flatMap((path) => strings(valueAt(value, path))))].sort(
-    (a, b) => b.length - a.length,
-  );
-  return (text) => secrets.reduce((masked, secret) => masked.replaceAll(secret, "[secret]"), text);
 }
 
 /** Whether a path is a secret, lies in one or holds one. */

@@ -3,6 +3,7 @@ import type { AnyDefinition, Config, Finding, Path } from "#provider/contract/re
 import { type Witness, witness as witnessSchema } from "#provider/contract/witness.ts";
 import { valueAt } from "#provider/converge/compare.ts";
 import { definitions } from "#provider/resources/index.ts";
+import { harmless } from "#transport/harmless.ts";
 import { migrateInputs } from "./migrate.ts";
 import { unwrap, wrap } from "./secrets.ts";
 
@@ -112,11 +113,12 @@ export function stateProperties(
   return { host, ...config, applied, status, ...wrong, schemaVersion: definition.version, claimedAs };
 }
 
-/** Findings in the form of the state, secrets masked. */
+/** Findings in the form of the state, which Pulumi shows: secrets masked, harmless. */
 export const stateFindings = (
   findings: readonly Finding[] = [],
   mask: (text: string) => string,
-): StateFindings => Object.fromEntries(findings.map(({ path, text }) => [pathText(path), mask(text)]));
+): StateFindings =>
+  Object.fromEntries(findings.map(({ path, text }) => [harmless(pathText(path)), harmless(mask(text))]));
 
 function put(into: unknown, path: Path, value: unknown): unknown {
   const [head, ...rest] = path;

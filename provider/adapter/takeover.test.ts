@@ -58,6 +58,20 @@ test("a screenful is enough, whatever is there", () => {
   expect(told.length).toBeLessThan(2500);
 });
 
+test("of long lines the words that differ are told", () => {
+  const line = (word: string) => `${"--quiet ".repeat(20)}${word}${" --model x".repeat(20)}\n`;
+  expect(text([file("/etc/x")], [change("/etc/x", "content", line("--old"), line("--new"))])).toMatch(
+    /content from line 1 on …\S* .*--old --model .*… → …\S* .*--new --model .*…$/,
+  );
+});
+
+test("a line break at the end is told in words", () => {
+  const told = (have: string, want: string) =>
+    text([file("/etc/x")], [change("/etc/x", "content", have, want)]);
+  expect(told("a", "a\n")).toContain("content line break at the end none → one");
+  expect(told("a\n", "a")).toContain("content line break at the end one → none");
+});
+
 test("an item without a place of its own takes all changes of its resource", () => {
   const unit = { name: "unit a.service", path: [] };
   const changes: Change[] = [

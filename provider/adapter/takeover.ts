@@ -1,5 +1,6 @@
 import { pathText } from "#inventory/problems.ts";
 import type { Change, Item, Path } from "#provider/contract/resource.ts";
+import { excerpts, maskValue, valueText } from "#provider/converge/change-text.ts";
 import { liesIn } from "#provider/converge/compare.ts";
 import { touchesSecret } from "./secrets.ts";
 
@@ -61,23 +62,19 @@ function changeText(change: Change, of: Path, secret: boolean, mask: (text: stri
   if (text !== undefined) return `${what}${what && ": "}${mask(text)}`;
   const title = what === "" ? "" : `${what} `;
   if (secret) return `${title}changes (secret)`;
-  const [from, to, line] = differing(have, want);
-  return `${title}${line}${valueText(from, mask)} → ${valueText(to, mask)}`;
+  const [from, to, line] = differing(maskValue(have, mask), maskValue(want, mask));
+  const [is, other] = excerpts(valueText(from), valueText(to), characters);
+  return `${title}${line}${is} → ${other}`;
 }
 
 /** Of two texts the first line in which they differ, with words for where that is. */
 function differing(have: unknown, want: unknown): readonly [unknown, unknown, string] {
   if (typeof have !== "string" || typeof want !== "string" || !`${have}${want}`.includes("\n"))
     return [have, want, ""];
+  if (want === `${have}\n`) return ["none", "one", "line break at the end "];
+  if (have === `${want}\n`) return ["one", "none", "line break at the end "];
   const [there, wanted] = [have.split("\n"), want.split("\n")];
   const at = wanted.findIndex((line, i) => line !== there[i]);
   const first = at === -1 ? wanted.length : at;
   return [there[first], wanted[first], `from line ${first + 1} on `];
-}
-
-function valueText(value: unknown, mask: (text: string) => string): string {
-  if (value === undefined) return "nothing";
-  const masked = typeof value === "string" ? mask(value) : mask(JSON.stringify(value));
-  const text = typeof value !== "string" || /^[\w.:/+@-]+$/.test(masked) ? masked : JSON.stringify(masked);
-  return text.length > characters ? `${text.slice(0, characters)}…` : text;
 }

@@ -8,9 +8,10 @@ import type { Machine, System } from "#transport/host.ts";
 import { selfOf, warnOfNamesakes } from "./claim.ts";
 import { type DetailedChange, differ } from "./differ.ts";
 import { errorMessage, resourceErrorText } from "./errors.ts";
+import { masker } from "./masker.ts";
 import { preview } from "./preview.ts";
 import type { Runtime } from "./runtime.ts";
-import { masker, unknownPaths, unwrap, wrap } from "./secrets.ts";
+import { unknownPaths, unwrap, wrap } from "./secrets.ts";
 import {
   addLastItems,
   type Opened,
@@ -44,7 +45,7 @@ export interface CheckFailure {
 }
 
 function hostFailures({ inventory }: Runtime, property: string, host: unknown): CheckFailure[] {
-  if (typeof host === "string" && host in inventory.hosts) return [];
+  if (typeof host === "string" && Object.hasOwn(inventory.hosts, host)) return [];
   const known = Object.keys(inventory.hosts).join(", ") || "no host";
   return [{ property, reason: `${JSON.stringify(host)} is not in gpuhost:hosts, which has ${known}` }];
 }

@@ -4,6 +4,8 @@ import statusproto from "@pulumi/pulumi/proto/status_pb.js";
 import anyproto from "google-protobuf/google/protobuf/any_pb.js";
 import structproto, { type Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import type { Config } from "#provider/contract/resource.ts";
+import { harmless } from "#transport/harmless.ts";
+import { errorMessage } from "./errors.ts";
 
 /** Pulumi properties on the wire are a protobuf Struct of JSON values. */
 export const toStruct = (value: unknown): Struct =>
@@ -31,9 +33,12 @@ export class InitFailed extends Error {
   }
 }
 
-/** An error as gRPC carries it; {@link InitFailed} travels as a status detail that the engine understands. */
+/**
+ * An error as gRPC carries it, harmless to the terminal in which the engine shows it; {@link InitFailed} travels
+ * as a status detail that the engine understands.
+ */
 export function toServiceError(error: unknown): Partial<grpc.ServiceError> {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = harmless(errorMessage(error));
   if (!(error instanceof InitFailed)) return { code: grpc.status.UNKNOWN, details: message };
   const detail = new provproto.ErrorResourceInitFailed();
   detail.setId(error.id);

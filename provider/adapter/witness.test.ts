@@ -118,6 +118,9 @@ test("the witness is checked like a host, and is no input of the resource", () =
   expect(failures({ ...witness, host: "rack9" })).toEqual([
     'witness.host: "rack9" is not in gpuhost:hosts, which has rack1, rack2',
   ]);
+  expect(failures({ ...witness, host: "constructor" })).toEqual([
+    'witness.host: "constructor" is not in gpuhost:hosts, which has rack1, rack2',
+  ]);
   expect(failures({ host: "rack1", argv: ["members"] })).toEqual([
     "witness.argv[0]: must be an absolute path",
   ]);

@@ -80,8 +80,8 @@ test("steps that leave the host different are an error that lists the difference
   const { message } = await errorOf(up(machine, { a: "1", b: "hunter2" }));
   expect(message).toBe(
     "all steps went through, yet the host still differs:\n" +
-      '  things.a (update): wanted "1", is "0"\n' +
-      '  things.b (add): wanted "[secret]", is absent',
+      "  things.a is 0, should be 1\n" +
+      "  things.b is missing, should be [secret]",
   );
 });
 
@@ -90,7 +90,7 @@ test("a difference to which no step leads is an error that lists it", async () =
   const idle: AnyDefinition = { ...things, *apply() {} };
   const { message } = await errorOf(up(machine, { a: "1" }, undefined, me, idle));
   expect(message).toBe(
-    'no step leads to what is wanted:\n  all of it (add): wanted {"things":{"a":"1"}}, is absent',
+    'no step leads to what is wanted:\n  all of it is missing, should be {"things":{"a":"1"}}',
   );
 });
 
@@ -104,7 +104,7 @@ test("without `again` there is no second round, even where the first came nearer
     },
   };
   const { message } = await errorOf(up(machine, { a: "1", b: "1" }, undefined, me, hesitant));
-  expect(message).toContain('things.b (add): wanted "1", is absent');
+  expect(message).toContain("things.b is missing, should be 1");
   expect([...kept.keys()]).toEqual(["a"]);
 });
 
@@ -135,7 +135,7 @@ test("a sixth round is refused, with what is still missing", async () => {
   expect(kept.size).toBe(5);
   expect(message).toBe(
     "all steps went through, yet the host still differs:\n" +
-      '  things.f (add): wanted "1", is absent\n  things.g (add): wanted "1", is absent',
+      "  things.f is missing, should be 1\n  things.g is missing, should be 1",
   );
 });
 

@@ -4,6 +4,7 @@ import type { AnyDefinition, Change, Config, Item, Observation } from "#provider
 import type { Step } from "#provider/contract/step.ts";
 import type { Owners } from "#provider/ground/owner-record.ts";
 import type { Host } from "#transport/host.ts";
+import { changeLines, hasSigns, legend, maskValue } from "./change-text.ts";
 import { claimItems, namesakesOf, refuseItemsOfOthers, releaseItems, releaseSharedItems } from "./claim.ts";
 import { type Performing, StepError } from "./failure.ts";
 import { isOnlyOwner, readOwners, type Self } from "./owners.ts";
@@ -88,7 +89,7 @@ async function performRounds(target: Target, first: Situation, owners: Owners, a
   for (let round = 1; now.changes.length > 0; round++) {
     const steps = stepsOfRound([...definition.apply(want, now.have, now.context)]);
     if (steps.length === 0)
-      throw new StepError(`no step leads to what is wanted:\n${changeLines(now.changes, acting.mask)}`);
+      throw new StepError(`no step leads to what is wanted:\n${changesText(now.changes, acting.mask)}`);
     const end = await perform(steps, acting);
     performed.push(...steps);
     const next = assessSituation(target, await observeTarget(target, acting.machine), owners);
@@ -97,7 +98,7 @@ async function performRounds(target: Target, first: Situation, owners: Owners, a
     now = next;
     if (now.changes.length > 0 && isLast) {
       throw new StepError(
-        `all steps went through, yet the host still differs:\n${changeLines(now.changes, acting.mask)}`,
+        `all steps went through, yet the host still differs:\n${changesText(now.changes, acting.mask)}`,
       );
     }
   }
@@ -110,15 +111,16 @@ const stepsOfRound = (steps: readonly Step[]): readonly Step[] => {
   return again === -1 ? steps : steps.slice(0, again + 1);
 };
 
-function changeLines(changes: readonly Change[], mask: (text: string) => string): string {
-  return changes
-    .map(({ path, kind, want, have, text: finding }) => {
-      const what = pathText(path) || "all of it";
-      if (finding !== undefined) return `  ${what}: ${mask(finding)}`;
-      const text = (value: unknown) => mask(JSON.stringify(value) ?? "absent").slice(0, 200);
-      return `  ${what} (${kind}): wanted ${text(want)}, is ${text(have)}`;
-    })
-    .join("\n");
+function changesText(changes: readonly Change[], mask: (text: string) => string): string {
+  const shown = changes.map(({ path, kind, want, have, text }) => ({
+    path: pathText(path),
+    kind,
+    want: maskValue(want, mask),
+    have: maskValue(have, mask),
+    text: text && mask(text),
+  }));
+  const lines = shown.flatMap(changeLines);
+  return (hasSigns(lines) ? [...lines, legend] : lines).map((line) => `  ${line}`).join("\n");
 }
 
 /** Takes a resource off its host: what only it owned goes, and what stood there before comes back. */

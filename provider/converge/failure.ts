@@ -65,7 +65,9 @@ export async function stepFailure(
   finished: Finished,
   performing: Performing,
 ): Promise<StepError> {
-  const output = lastLines(finished.stderr) || lastLines(finished.stdout) || "  (no output)";
+  // Masked before long lines are cut, or half a secret would stay.
+  const said = (text: string) => lastLines(performing.mask(text));
+  const output = said(finished.stderr) || said(finished.stdout) || "  (no output)";
   const more = await runExplain(step, performing);
   const what =
     step.kind === "wait"

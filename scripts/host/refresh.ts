@@ -7,6 +7,7 @@ import { type Arguments, UsageError } from "#scripts/terminal/arguments.ts";
 import type { commands } from "#scripts/terminal/commands.ts";
 import { voice } from "#scripts/terminal/output.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
+import { harmless } from "#transport/harmless.ts";
 import { changesText } from "./survey-text.ts";
 
 /**
@@ -32,7 +33,7 @@ export async function refreshHosts({
   for (const [name, result] of Object.entries(results)) {
     if (result instanceof Error) {
       failed += 1;
-      console.error(result.message);
+      console.error(harmless(result.message));
       continue;
     }
     const before = hostsIn(text)[name];

@@ -1,5 +1,7 @@
 import module from "node:module";
+import { inspect } from "node:util";
 import { compiled, PulumiError, projectOf, pulumi } from "#scripts/pulumi/pulumi.ts";
+import { harmless } from "#transport/harmless.ts";
 import { type Arguments, asksForHelp, readArguments, UsageError } from "./arguments.ts";
 import { type CommandName, commands, helpOf, usageOf } from "./commands.ts";
 
@@ -23,11 +25,12 @@ export async function main<N extends CommandName>(
     process.exitCode = await body(readArguments(command, argv));
   } catch (error) {
     process.exitCode = 1;
-    if (process.env.DEBUG) return console.error(error);
-    console.error((error as Error).message);
+    // What it quotes may come from a host, or from whoever answers at its address.
+    if (process.env.DEBUG) return console.error(harmless(inspect(error)));
+    console.error(harmless((error as Error).message));
     if (error instanceof UsageError || (error instanceof PulumiError && error.noSuchStack)) {
       const stacks = (command.words as readonly string[]).includes("stack") ? `\n${await knownStacks()}` : "";
-      console.error(`\nusage: ${usageOf(command)}${stacks}`);
+      console.error(harmless(`\nusage: ${usageOf(command)}${stacks}`));
     }
   }
 }

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import type Ora from "ora";
 import { asJson, asJunit, asMarkdown, asText } from "#checks/report.ts";
 import { exitCode, type Report } from "#checks/result.ts";
+import { harmless } from "#transport/harmless.ts";
 
 interface ReportFlags {
   readonly json?: boolean | undefined;
@@ -31,14 +32,15 @@ export interface Voice {
 export function voice(): Voice {
   // On a terminal that tells no width, as under script(1) or a serial console, ora counts lines without end.
   if (!process.stderr.isTTY || !process.stderr.columns) {
-    return { now: (text) => console.error(text), done: (text) => console.error(text), stop: () => undefined };
+    const say = (text: string) => console.error(harmless(text));
+    return { now: say, done: say, stop: () => undefined };
   }
   // A nightly run has no terminal, and no need of the spinner's seventeen packages.
   const { default: ora } = createRequire(import.meta.url)("ora") as { default: typeof Ora };
   const spinner = ora({ stream: process.stderr, discardStdin: false });
   return {
-    now: (text) => void spinner.start(text),
-    done: (text) => void spinner.succeed(text),
+    now: (text) => void spinner.start(harmless(text)),
+    done: (text) => void spinner.succeed(harmless(text)),
     stop: () => void spinner.stop(),
   };
 }

@@ -4,9 +4,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { changeLines, showChanges } from "#checks/change-text.ts";
 import { type Hub, startHub } from "#lab/hub.ts";
+import { showChanges } from "#provider/adapter/shown-changes.ts";
 import type { Config } from "#provider/contract/resource.ts";
+import { changeLines } from "#provider/converge/change-text.ts";
 import { converge } from "#provider/converge/converge.ts";
 import { download } from "#provider/resources/download/download.ts";
 import { downloadFile, downloadFolder } from "#provider/resources/download/places.ts";

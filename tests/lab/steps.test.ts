@@ -82,13 +82,13 @@ describeLab("steps", () => {
 
   test("a round that leaves the same difference is an error that names it", async () => {
     const error = await caught(life.up(stairs({ stuckAt: 2 }), { height: 4 }));
-    expect(error.message).toContain("height (update): wanted 4, is 1");
+    expect(error.message).toContain("height is 1, should be 4");
     await life.down(stairs(), { height: 4 });
   });
 
   test("more than five rounds are an error", async () => {
     const error = await caught(life.up(stairs(), { height: 9 }));
-    expect(error.message).toContain("height (update): wanted 9, is 5");
+    expect(error.message).toContain("height is 5, should be 9");
     await life.down(stairs(), { height: 9 });
   });
 
