@@ -12,9 +12,11 @@ export const port = z.int().min(1).max(65535);
 /** Characters that an address has (RFC 3986); all others stand in it percent-encoded. */
 export const httpAddress = z
   .string()
-  .regex(/^https?:\/\/[\w.~:/?#[\]@!$&'()*+,;=%-]+$/, "must be an http or https address")
   .max(2000, "must be at most 2000 characters")
-  .refine((text) => URL.canParse(text), "must be an http or https address");
+  .refine(
+    (text) => /^https?:\/\/[\w.~:/?#[\]@!$&'()*+,;=%-]+$/.test(text) && URL.canParse(text),
+    "must be an http or https address",
+  );
 
 export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be a SHA-256 of 64 lower case hex digits");
 

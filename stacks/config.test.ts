@@ -52,15 +52,6 @@ test.each(["rack1", "ops@192.0.2.1", "ops@[fd00::1]:2222", ["rack1", "ops@inner.
   },
 );
 
-test("a host that is called like a part of every object is a host, also while its entry is wrong", () => {
-  const services = { big: { ...big, leader: "constructor", workers: ["rack2"] } };
-  const named = (entry: object) => refused({ hosts: { ...hosts, constructor: entry }, services });
-  expect(named(linux("10.0.0.13"))).toEqual([]);
-  expect(named({ platform: "linux" })).toEqual([
-    expect.stringMatching(/^hosts\.constructor\.address: is missing/),
-  ]);
-});
-
 test("an empty stack is fine", () => {
   expect(refused({ hosts: undefined, services: undefined })).toEqual([]);
 });

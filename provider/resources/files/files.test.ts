@@ -72,5 +72,5 @@ test("a user that a file of ours makes and that is gone is a finding, and made b
   });
   const seen = await files.observe(host, made, made);
   expect(seen?.findings).toEqual([{ path: ["files", at, "content"], text: "there is no user serves" }]);
-  expect([...files.apply(made, seen, context)].map(shown)[0]).toContain("systemd-sysusers");
+  expect([...files.apply(made, seen, context)].map(shown)[0]).toBe(`have the system read ${at}`);
 });
