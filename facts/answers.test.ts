@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Fact, Finished } from "#transport/host.ts";
+import { missingAccounts } from "./accounts.ts";
 import { automaticPackages } from "./apt.ts";
 import { checkRecord } from "./check-record.ts";
+import { changedCredentials } from "./credentials.ts";
 import { fileSystemOf } from "./df.ts";
 import { downloaded } from "./downloads.ts";
 import { packages } from "./dpkg.ts";
@@ -122,6 +124,17 @@ const answers: Record<string, Answer> = {
     fact: runningFiles("a-nap@1.service"),
     stdout: recorded("running-files.debian12"),
     empty: "nothing runs",
+  },
+  // Both as a Debian 12 answered.
+  accounts: {
+    fact: missingAccounts({ users: [], groups: [], members: [] }),
+    stdout: "user\tserves\ngroup\tgpus\nmember\tserves\tgpus\nmember\troot\tgpus\n",
+    empty: "all are there",
+  },
+  credentials: {
+    fact: changedCredentials("x.service", []),
+    stdout: "changed\t/etc/hosts\n",
+    empty: "none has changed",
   },
   "check record": {
     fact: checkRecord("/c.json"),

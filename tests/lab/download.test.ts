@@ -10,7 +10,7 @@ import type { Config } from "#provider/contract/resource.ts";
 import { changeLines } from "#provider/converge/change-text.ts";
 import { converge } from "#provider/converge/converge.ts";
 import { download } from "#provider/resources/download/download.ts";
-import { downloadFile, downloadFolder } from "#provider/resources/download/places.ts";
+import { downloadFile, downloadFolder, recordFile } from "#provider/resources/download/places.ts";
 import { type HostileServer, startHostileServer } from "#tests/hostile/http-server.ts";
 import { describeLab } from "#tests/support/describe-lab.ts";
 import { type Engine, type LogLine, startEngine, urnOf } from "#tests/support/engine.ts";
@@ -36,6 +36,9 @@ function archive(members: Readonly<Record<string, string>>, ...args: string[]): 
   execFileSync("tar", ["-czf", file, "-C", folder, ...args, ...Object.keys(members)], { stdio: "pipe" });
   return readFileSync(file);
 }
+
+/** What a record holds that an older release wrote: no ctimes, no hashes. */
+const listingOfOlderReleases = String.raw`find . -type d -printf '%y\t%m\t%U:%G\t\t\t%p\n' -o -printf '%y\t%m\t%U:%G\t%s %T@ %i\t%l\t%p\n' | LC_ALL=C sort`;
 
 describeLab("Download", () => {
   let life: Life;
@@ -126,6 +129,31 @@ describeLab("Download", () => {
     );
     await life.down(download, third);
     expect(await on("ls -A /var/lib/gpu-hosts")).toBe("long\nowners\n");
+  });
+
+  test("a content whose times were put back is seen; what is only touched is no drift; an older record counts as it did", async () => {
+    const want = unpacked("1");
+    const folder = downloadFolder(want);
+    await up(want);
+    await on(`cd ${folder} && chown 1:1 bin/tool && chown 0:0 bin/tool`);
+    expect(await drift(want)).toEqual([]);
+    const change = `cd ${folder} && touch -r bin/tool /root/t && printf '#!/bin/sh\necho 9\n' | dd of=bin/tool conv=notrunc status=none && touch -r /root/t bin/tool`;
+    await on(change);
+    expect(await drift(want)).toEqual(['content["bin/tool"]: holds something else than what was put there']);
+    await up(want, want);
+    expect(await drift(want)).toEqual([]);
+    expect(await on(`${folder}/bin/tool`)).toBe("1\n");
+
+    const record = recordFile(want);
+    await on(
+      `{ head -n 1 ${record}; cd ${folder}; ${listingOfOlderReleases}; } > /root/r; cp /root/r ${record}`,
+    );
+    expect(await drift(want)).toEqual([]);
+    await on(change);
+    expect(await drift(want)).toEqual([]);
+    await on(`echo x >> ${folder}/bin/tool`);
+    expect(await drift(want)).toHaveLength(1);
+    await life.down(download, want);
   });
 
   test("a file as it is, with owner and mode", async () => {

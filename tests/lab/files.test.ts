@@ -92,7 +92,7 @@ describeLab("files on a host", () => {
     ]) {
       await on(command);
       const { seen, keys } = await look();
-      expect({ command, keys }).toEqual({ command, keys: [`files["${at}"].content`] });
+      expect({ command, keys }).toEqual({ command, keys: [`findings["files[\\"${at}\\"].content"]`] });
       await engine.update(urn, seen, inputs);
       expect(await on("id -nG lab-serves")).toBe("lab-serves lab-gpus\n");
       expect((await look()).keys).toEqual([]);

@@ -179,7 +179,7 @@ describeLab("SystemdService", () => {
     await on(`mkdir -p /opt/run /var/lib/gpu-hosts/models/.cache; cp /bin/sleep /opt/run/server
       for f in /opt/run/key /var/lib/gpu-hosts/models/w.gguf /var/lib/gpu-hosts/models/.cache/tmp /var/log/server.log; do echo 1 > $f; done`);
     const files =
-      "7</var/lib/gpu-hosts/models/w.gguf 8</var/lib/gpu-hosts/models/.cache/tmp 9>>/var/log/server.log";
+      "7</var/lib/gpu-hosts/models/w.gguf 8>>/var/lib/gpu-hosts/models/.cache/tmp 9>>/var/log/server.log";
     const want = demo({
       unit: unit(`/bin/sh -c 'exec ${files}; exec /opt/run/server 1000'`, "LoadCredential=key:/opt/run/key"),
     });

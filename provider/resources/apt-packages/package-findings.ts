@@ -8,7 +8,8 @@ const diverted = "diverted";
 
 /** Programs and what they load. Data beside them may be written anew by the packages' own scripts. */
 const serves = /^\/((usr\/)?(s?bin|lib\w*|libexec)|opt)\//;
-const isProgram = (path: string) => /^\/(usr\/)?s?bin\//.test(path);
+/** Not scripts that others read, such as gettext.sh. */
+const isProgram = (path: string) => /^\/(usr\/)?s?bin\/[^/.]+$/.test(path);
 
 /** What is wrong with a file; owner and mode count only where nobody could run it, or everybody write it. */
 function wrongWith(path: string, { state, now }: PackageFile): string | undefined {
@@ -17,9 +18,7 @@ function wrongWith(path: string, { state, now }: PackageFile): string | undefine
   if (now?.type !== "f") return undefined;
   const mode = Number.parseInt(now.mode, 8);
   if ((mode & 0o002) !== 0) return `may be written by everybody (${now.mode})`;
-  return isProgram(path) && (mode & 0o001) === 0 && (mode & 0o111) === 0
-    ? `may be run by nobody (${now.mode})`
-    : undefined;
+  return isProgram(path) && (mode & 0o111) === 0 ? `may be run by nobody (${now.mode})` : undefined;
 }
 
 /**

@@ -48,10 +48,13 @@ put_in_place() { # LABEL STAGING FOLDER RECORD OWNER LINE [PROGRAM ARGUMENT...]:
   chown -hR "$owner" -- "$staging/tree" && chmod 0755 -- "$staging/tree" || exit 1
   [ $# -eq 0 ] || try_program "$label" "$staging" "$@"
   mkdir -p -- "$(dirname -- "$folder")" "$(dirname -- "$record")" || exit 1
-  { printf '%s\n' "$line" && cd "$staging/tree" && listing; } > "$staging/record" || exit 1
-  cd / && rm -rf -- "$staging/old"
+  rm -rf -- "$staging/old"
   [ ! -e "$folder" ] || mv -T -- "$folder" "$staging/old" || exit 1
-  mv -T -- "$staging/tree" "$folder" && mv -fT -- "$staging/record" "$record" || exit 1
+  mv -T -- "$staging/tree" "$folder" || exit 1
+  # What was reused hangs on both, and has its last ctime when the old one is gone.
+  rm -rf -- "$staging/old"
+  { printf '%s\n' "$line" && cd "$folder" && listing; } > "$staging/record" || exit 1
+  cd / && mv -fT -- "$staging/record" "$record" || exit 1
   rm -rf -- "$staging"
   rmdir --ignore-fail-on-non-empty -p -- "$(dirname -- "$staging")"
   echo "$label: in place"

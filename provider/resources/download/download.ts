@@ -132,8 +132,8 @@ const shownEntries = 20;
 const entryFinding = (file: string, text: string): Finding => ({ path: ["content", file], text });
 
 /** Entries that are not as they were put there, by their path in the folder. */
-function contentFindings(differences: Downloaded["differences"]): readonly Finding[] {
-  const all = [...differences].map(([path, { then, now }]) => {
+function contentFindings({ differences, changed }: Downloaded): readonly Finding[] {
+  const entries = [...differences].map(([path, { then, now }]) => {
     if (!now) return entryFinding(path, `is missing; it was a ${entryText(then as Listed, now)}`);
     if (!then) return entryFinding(path, `was not put there by us: ${entryText(now, then)}`);
     return entryFinding(
@@ -141,6 +141,10 @@ function contentFindings(differences: Downloaded["differences"]): readonly Findi
       `was changed: ${entryText(now, then)}; it was put there with ${entryText(then, now)}`,
     );
   });
+  const all = [
+    ...entries,
+    ...changed.map((path) => entryFinding(path, "holds something else than what was put there")),
+  ];
   const more = all.length - shownEntries;
   return [
     ...all.slice(0, shownEntries),
@@ -184,14 +188,17 @@ export const download = defineResource({
       ? []
       : [{ name: item({ directory, name }, sha256.slice(0, 12)), path: ["sha256"], shared: true }],
 
-  async observe(host, want): Promise<Observation<Want, DownloadStatus> | undefined> {
+  async observe(host, want, _last, deep): Promise<Observation<Want, DownloadStatus> | undefined> {
     const [seen, owned] = await Promise.all([
       host.ask(
-        downloaded({
-          folder: downloadFolder(want),
-          record: recordFile(want),
-          unfinished: [stagingFolder(want), archiveFile(want)],
-        }),
+        downloaded(
+          {
+            folder: downloadFolder(want),
+            record: recordFile(want),
+            unfinished: [stagingFolder(want), archiveFile(want)],
+          },
+          deep,
+        ),
       ),
       host.ask(ownedItems(item(want, ""))),
     ]);
@@ -206,7 +213,7 @@ export const download = defineResource({
     // A folder that we did not make, or not to the end.
     const unverified = [entryFinding(".", "was not verified when it was put there")];
     if (seen.record === undefined) return { config: want, findings: unverified, status };
-    return { config: seenConfig(want, seen.record), findings: contentFindings(seen.differences), status };
+    return { config: seenConfig(want, seen.record), findings: contentFindings(seen), status };
   },
 
   *apply(want) {

@@ -52,15 +52,18 @@ const placeOf = ({ name, source, targets, ...rest }: Partial<Want>): BuildPlace 
 const entryFinding = (path: string, text: string): Finding => ({ path: ["content", path], text });
 
 /** Entries that are not as they were built. */
-function contentFindings({ present, record, differences }: Downloaded): readonly Finding[] {
+function contentFindings({ present, record, differences, changed }: Downloaded): readonly Finding[] {
   if (!present) return [entryFinding(".", "was not built to the end")];
   if (record === undefined) return [entryFinding(".", "was not built by gpu-hosts")];
-  return [...differences].map(([path, { then, now }]) =>
-    entryFinding(
-      path,
-      then && now ? "was changed after it was built" : now ? "was put there by hand" : "is missing",
+  return [
+    ...[...differences].map(([path, { then, now }]) =>
+      entryFinding(
+        path,
+        then && now ? "was changed after it was built" : now ? "was put there by hand" : "is missing",
+      ),
     ),
-  );
+    ...changed.map((path) => entryFinding(path, "was changed after it was built")),
+  ];
 }
 
 /** What is shown beside the configuration. */
@@ -99,14 +102,17 @@ export const sourceBuild = defineResource({
     return place ? [{ name: itemOf(place, generationOf(place)), path: ["targets"], shared: true }] : [];
   },
 
-  async observe(host, want): Promise<Observation<Want, BuildStatus> | undefined> {
+  async observe(host, want, _last, deep): Promise<Observation<Want, BuildStatus> | undefined> {
     const [seen, owned] = await Promise.all([
       host.ask(
-        downloaded({
-          folder: buildFolder(want),
-          record: recordFile(want),
-          unfinished: [treeFolder(want)],
-        }),
+        downloaded(
+          {
+            folder: buildFolder(want),
+            record: recordFile(want),
+            unfinished: [treeFolder(want)],
+          },
+          deep,
+        ),
       ),
       host.ask(ownedItems(itemOf(want, ""))),
     ]);

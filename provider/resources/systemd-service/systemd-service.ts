@@ -9,9 +9,10 @@ import { apply, remove } from "./steps.ts";
  * boot, whether it runs now, what it was started with and how it proves that it serves.
  *
  * A service is restarted when anything it was started with changed, also when a run broke off before the
- * restart: the process itself carries what it was started with. The unit file of a package is never edited;
- * `unit` overrides it. Removal stops and disables the unit, deletes our files and brings back what stood
- * there before.
+ * restart: the process itself carries what it was started with. So it is when it goes on with a file that was
+ * replaced since. Of a unit whose text is ours, all counts that systemd reads for it. The unit file of a
+ * package is never edited; `unit` overrides it. Removal stops and disables the unit, deletes our files and
+ * brings back what stood there before.
  */
 export const systemdService = defineResource({
   type: "SystemdService",
