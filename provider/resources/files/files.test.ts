@@ -74,3 +74,15 @@ test("a user that a file of ours makes and that is gone is a finding, and made b
   expect(seen?.findings).toEqual([{ path: ["files", at, "content"], text: "there is no user serves" }]);
   expect([...files.apply(made, seen, context)].map(shown)[0]).toBe(`have the system read ${at}`);
 });
+
+test("what a file of sysusers.d makes is made before it is written, and goes after it, also where another stood there", () => {
+  const at = "/etc/sysusers.d/it.conf";
+  const users = files.inputs.parse({ files: { [at]: { content: "u it -\n" } } });
+  const applied = [...files.apply(users, undefined, context)].map(shown);
+  expect(applied).toEqual([`have the system read ${at}`, expect.stringContaining(`write ${at}`)]);
+  const goes = `take away what came with ${at}`;
+  const have = { config: users };
+  expect([...files.remove(have, context)].map(shown)).toEqual([`delete ${at}`, goes]);
+  const theirs = { before: () => ({ content: "# theirs\n", mode: "0644", owner: "root:root" }) };
+  expect([...files.remove(have, theirs)].map(shown)).toEqual([`put ${at} back as it was`, goes]);
+});
