@@ -101,6 +101,10 @@ export interface Inventory {
   readonly credentials: Readonly<Record<string, Credentials>>;
 }
 
+/** A map in which nothing is found but what it holds: an operator may ask for a host named `constructor`. */
+const bare = <T>(map: Readonly<Record<string, T>>): Record<string, T> =>
+  Object.assign(Object.create(null), map);
+
 /**
  * The inventory out of a stack's configuration, each key as it stands there; `undefined` is none. Throws one
  * error with a line for each problem, in the words that every command and the provider use.
@@ -110,7 +114,7 @@ export function readInventory(raw: { readonly hosts?: unknown; readonly credenti
   const secrets = parseValue(z.record(hostName, credentials), raw.credentials ?? {}, ["credentials"]);
   const problems = [...machines.problems, ...secrets.problems];
   if (machines.value && secrets.value && problems.length === 0) {
-    return { hosts: machines.value, credentials: secrets.value };
+    return { hosts: bare(machines.value), credentials: bare(secrets.value) };
   }
   throw new Error(problemReport("the inventory in the stack's configuration cannot be used", problems));
 }

@@ -11,7 +11,13 @@ export function parseLogin(
 ): { readonly user: string; readonly address: string; readonly port?: number } | undefined {
   const { user = "", six, address = six ?? "", port } = loginForm.exec(text)?.groups ?? {};
   // ssh hands the jump host to a shell without quotes, which would take a backslash away.
-  if (!isLoginUser(user) || user.includes("\\") || !isPlainAddress(address) || (six !== undefined && !isIPv6(six))) return undefined;
+  if (
+    !isLoginUser(user) ||
+    user.includes("\\") ||
+    !isPlainAddress(address) ||
+    (six !== undefined && !isIPv6(six))
+  )
+    return undefined;
   if (port === undefined) return { user, address };
   return Number(port) >= 1 && Number(port) <= 65535 ? { user, address, port: Number(port) } : undefined;
 }

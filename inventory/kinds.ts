@@ -6,6 +6,10 @@ import { inheritedText, isInherited } from "./inherited.ts";
 // Kinds of values that several schemas share. A stack file and the resource that a value ends up in judge it
 // by the same words, so what passes here is not refused on the way to a host.
 
+/** A map or list of which all entries may be commented out: YAML has it as null then, which is as if left out. */
+export const orEmpty = <S extends z.ZodType>(schema: S) =>
+  z.preprocess((value) => value ?? undefined, schema);
+
 /** TCP or UDP port. */
 export const port = z.int().min(1).max(65535);
 

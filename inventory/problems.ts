@@ -62,7 +62,8 @@ function distance(a: string, b: string): number {
 
 /** `; did you mean X?` when a known word is near, else the known ones. */
 export function suggestion(word: string, known: readonly string[]): string {
-  const [best] = known
+  // No name is as long, and the comparison takes the product of both lengths.
+  const [best] = (word.length > 200 ? [] : known)
     .map((candidate) => ({ candidate, far: distance(word.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ candidate, far }) => far <= Math.max(1, Math.floor(candidate.length / 3)))
     .sort((a, b) => a.far - b.far);

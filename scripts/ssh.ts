@@ -18,7 +18,7 @@ await main(
     if (command[0] === "--") command.shift();
     await ensurePulumi();
     const { hosts, credentials } = inventoryOf(await readConfiguration(stack));
-    const entry = Object.hasOwn(hosts, name) ? hosts[name] : undefined;
+    const entry = hosts[name];
     if (entry === undefined)
       throw new UsageError(
         `${stack} has no host ${name}; it has: ${Object.keys(hosts).join(", ") || "none"}`,

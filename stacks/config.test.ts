@@ -407,7 +407,7 @@ test("a key of ours that is misspelt or in the wrong namespace is refused, other
   const keys = ["gpuhost:hosts", "gpu-hosts:servces", "gpuhost:services", "aws:region", "gpu-hosts:base"];
   expect(() => parseConfiguration(raw, { keys })).toThrow(
     "gpu-hosts:servces: is not a known key; did you mean gpu-hosts:services?\n" +
-      "  gpuhost:services: is not a known key; did you mean gpu-hosts:services?",
+      "  gpuhost:services: belongs to gpu-hosts:services; write it there",
   );
   expect(parseConfiguration(raw, { keys: ["gpuhost:hosts", "aws:region"] }).services).toHaveProperty("big");
 });

@@ -32,7 +32,13 @@ function unknownKeyProblems(keys: readonly string[]): Problem[] {
   const ours = new Set(Object.values(namespaces));
   return keys
     .filter((key) => ours.has(key.slice(0, key.indexOf(":"))) && !known.includes(key))
-    .map((key) => ({ path: [key], text: `is not a known key${suggestion(key, known)}` }));
+    .map((key) => ({ path: [key], text: unknownKeyText(key, known) }));
+}
+
+/** One that is right but for its namespace is told as that. */
+function unknownKeyText(key: string, known: readonly string[]): string {
+  const right = known.find((one) => one.slice(one.indexOf(":")) === key.slice(key.indexOf(":")));
+  return right ? `belongs to ${right}; write it there` : `is not a known key${suggestion(key, known)}`;
 }
 
 /**

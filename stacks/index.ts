@@ -7,7 +7,11 @@ import { type Configuration, namespaces, type RawConfiguration } from "./schema.
 
 /** Refuses a wrong configuration before anything is declared, so that no host is touched. */
 function readConfiguration(): Configuration {
-  const read = ([key, namespace]: [string, string]) => [key, new pulumi.Config(namespace).getObject(key)];
+  const read = ([key, namespace]: [string, string]) => {
+    const config = new pulumi.Config(namespace);
+    // Pulumi has nothing behind a key as the empty text.
+    return [key, config.get(key) ? config.getObject(key) : undefined];
+  };
   const raw = Object.fromEntries(Object.entries(namespaces).map(read)) as RawConfiguration;
   try {
     return parseConfiguration(raw, {

@@ -7,6 +7,7 @@ import {
   hostName,
   httpAddress,
   oneLine,
+  orEmpty,
   packageBeginning,
   packageName,
   port,
@@ -86,28 +87,31 @@ const drivers = ["nvidia-", "libnvidia-", "cuda-", "libcuda"];
 export const baseSchema = (engines: Engines) =>
   z
     .strictObject({
-      packages: z
-        .array(packageName)
-        .default([])
-        .describe("Packages on every machine beside those gpu-hosts needs."),
+      packages: orEmpty(
+        z.array(packageName).default([]).describe("Packages on every machine beside those gpu-hosts needs."),
+      ),
       heldPackages: z
         .array(packageBeginning)
         .default([...drivers, ...Object.values(engines).flatMap(({ heldPackages }) => heldPackages)])
         .describe(
           "Beginnings of package names that unattended-upgrades leaves alone, as it would restart what serves.",
         ),
-      openings: z
-        .record(hostName, z.array(opening))
-        .default({})
-        .describe(
-          "Ports by machine that its firewall guards beside those of this stack's services: those of a second stack on it, say.",
-        ),
-      extraCommands: z
-        .record(hostName, z.array(extraCommand))
-        .default({})
-        .describe(
-          "Commands for what gpu-hosts has no resource, by machine. Their effect is not read back, so drift there is not seen.",
-        ),
+      openings: orEmpty(
+        z
+          .record(hostName, orEmpty(z.array(opening).default([])))
+          .default({})
+          .describe(
+            "Ports by machine that its firewall guards beside those of this stack's services: those of a second stack on it, say.",
+          ),
+      ),
+      extraCommands: orEmpty(
+        z
+          .record(hostName, orEmpty(z.array(extraCommand).default([])))
+          .default({})
+          .describe(
+            "Commands for what gpu-hosts has no resource, by machine. Their effect is not read back, so drift there is not seen.",
+          ),
+      ),
     })
     .describe("What every machine gets that has `base: true`.");
 

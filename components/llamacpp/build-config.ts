@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hostName, httpAddress, oneLine, packageName, packageVersion } from "#inventory/kinds.ts";
+import { hostName, httpAddress, oneLine, orEmpty, packageName, packageVersion } from "#inventory/kinds.ts";
 
 const packages = z
   .record(packageName, packageVersion)
@@ -46,14 +46,15 @@ const release = z
       .describe(
         "Which of the release's archives: `cpu`, `vulkan`, `cuda-12.8` … `auto`: the CUDA that driver and GPUs recorded in the inventory can run, else cpu.",
       ),
-    variants: z
-      .record(hostName, releaseVariant)
-      .default({})
-      .describe("Variant by machine, where one differs; a group may mix them."),
-    archives: z
-      .record(archiveName, pinned)
-      .default({})
-      .describe("Archive → SHA-256, as `npm run pin` writes them."),
+    variants: orEmpty(
+      z
+        .record(hostName, releaseVariant)
+        .default({})
+        .describe("Variant by machine, where one differs; a group may mix them."),
+    ),
+    archives: orEmpty(
+      z.record(archiveName, pinned).default({}).describe("Archive → SHA-256, as `npm run pin` writes them."),
+    ),
   })
   .describe("Programs that the project has built, for machines with glibc 2.35 or newer, CUDA 2.39.");
 
@@ -72,20 +73,26 @@ const source = z
       .describe(
         "Backend to build: `cpu`, `vulkan` or `cuda`, for which the CUDA toolkit must be in /usr/local/cuda. `auto`: cuda where the inventory records an NVIDIA GPU, else cpu.",
       ),
-    variants: z
-      .record(hostName, sourceVariant)
-      .default({})
-      .describe("Variant by machine, where one differs; a group may mix them."),
-    cudaArchitectures: z
-      .array(z.string().regex(/^\d+[a-z]?(-real|-virtual)?$/, "must be as CMake writes it, such as 89"))
-      .default([])
-      .describe(
-        "Compute capabilities to build for, such as 86 and 120. Default: the GPUs of the machine itself.",
-      ),
-    cmake: z
-      .array(oneLine.regex(/^-./, "must be an argument of cmake, such as -DGGML_NATIVE=OFF"))
-      .default([])
-      .describe("Further arguments of cmake, one word each."),
+    variants: orEmpty(
+      z
+        .record(hostName, sourceVariant)
+        .default({})
+        .describe("Variant by machine, where one differs; a group may mix them."),
+    ),
+    cudaArchitectures: orEmpty(
+      z
+        .array(z.string().regex(/^\d+[a-z]?(-real|-virtual)?$/, "must be as CMake writes it, such as 89"))
+        .default([])
+        .describe(
+          "Compute capabilities to build for, such as 86 and 120. Default: the GPUs of the machine itself.",
+        ),
+    ),
+    cmake: orEmpty(
+      z
+        .array(oneLine.regex(/^-./, "must be an argument of cmake, such as -DGGML_NATIVE=OFF"))
+        .default([])
+        .describe("Further arguments of cmake, one word each."),
+    ),
   })
   .describe("The project's source, compiled on each machine, for what no archive is made for.");
 

@@ -5,28 +5,29 @@ import { apiExposures } from "#components/serving/api.ts";
 import type { Engine, EngineProblem, StackFacts } from "#components/serving/engine.ts";
 import { groupAddress } from "#components/serving/machine.ts";
 import { modelSchema, serviceShape } from "#components/serving/service-schema.ts";
-import { port } from "#inventory/kinds.ts";
+import { hostName, orEmpty, port } from "#inventory/kinds.ts";
 import { build, buildOf } from "./build-config.ts";
 import { buildProblems } from "./build-problems.ts";
+import { secretWords, serverWords, workerWords } from "./extra-arguments.ts";
 import { llamacppVendor } from "./pin.ts";
-
-const host = z.string().min(1);
 
 /** `gpu-hosts:services.<name>` of a service that llama.cpp serves. */
 export const schema = z.strictObject({
   engine: z
     .literal("llamacpp")
     .describe("llama.cpp: GGUF models, on one machine or split over several by its RPC."),
-  leader: host.describe(
+  leader: hostName.describe(
     "Machine that runs llama-server and answers requests; the model file lies only there.",
   ),
-  workers: z
-    .array(host)
-    .max(16, "llama.cpp takes at most 16 workers")
-    .default([])
-    .describe(
-      "Machines that lend their memory and GPUs, in the order in which layers go to them. None: the leader alone.",
-    ),
+  workers: orEmpty(
+    z
+      .array(hostName)
+      .max(16, "llama.cpp takes at most 16 workers")
+      .default([])
+      .describe(
+        "Machines that lend their memory and GPUs, in the order in which layers go to them. None: the leader alone.",
+      ),
+  ),
   model: modelSchema(
     "GGUF files and their SHA-256. The first one is served: of a split model write the first shard first.",
   ),
@@ -51,16 +52,16 @@ export const schema = z.strictObject({
     .min(1)
     .optional()
     .describe("Requests answered at the same time. Default: llama.cpp decides."),
-  extraArgs: z
-    .array(z.string())
-    .default([])
-    .describe(
-      "Further arguments of llama-server, one word each. Never a secret: arguments are public on the machine.",
-    ),
-  workerArgs: z
-    .array(z.string())
-    .default([])
-    .describe("Further arguments of every worker's RPC server, one word each."),
+  extraArgs: orEmpty(
+    serverWords
+      .default([])
+      .describe(
+        "Further arguments of llama-server, one word each. Never a secret: arguments are public on the machine.",
+      ),
+  ),
+  workerArgs: orEmpty(
+    workerWords.default([]).describe("Further arguments of every worker's RPC server, one word each."),
+  ),
   build,
 });
 
@@ -128,7 +129,11 @@ export const llamacpp = {
     ],
     packages: packagesOf(service),
   }),
-  problems: (service, stack) => [...addressProblems(service, stack), ...buildProblems(service, stack)],
+  problems: (service, stack) => [
+    ...addressProblems(service, stack),
+    ...secretWords(service),
+    ...buildProblems(service, stack),
+  ],
   mirrors: {
     llamacpp: {
       address: "https://github.com/ggml-org/llama.cpp",

@@ -45,6 +45,8 @@ export function readConfiguration(config: Readonly<Record<string, unknown>>): {
   const key = (name: string) => config[name] ?? config[`gpuhost:${name}`];
   const section = (name: string): unknown => {
     const value = key(name);
+    // Nothing behind a key of the stack file is the empty text.
+    if (value === "") return undefined;
     return typeof value === "string" ? JSON.parse(value) : value;
   };
   return {

@@ -33,7 +33,8 @@ export function rawConfiguration(printed: unknown): RawConfiguration {
   const config = configuration.parse(printed);
   const entries = Object.entries(namespaces).map(([key, namespace]) => {
     const entry = config[`${namespace}:${key}`];
-    return [key, entry?.objectValue ?? (entry === undefined ? undefined : JSON.parse(entry.value))];
+    // Nothing behind a key is the empty text here.
+    return [key, entry?.objectValue ?? (entry?.value ? JSON.parse(entry.value) : undefined)];
   });
   return Object.fromEntries(entries) as RawConfiguration;
 }
