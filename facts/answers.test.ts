@@ -13,6 +13,7 @@ import { contents, entries } from "./files.ts";
 import { ipv4Addresses } from "./ip-address.ts";
 import { journal } from "./journal.ts";
 import { libc } from "./libc.ts";
+import { lockedPaths } from "./lsattr.ts";
 import { cpuCores } from "./lscpu.ts";
 import { nvidiaCards } from "./lspci.ts";
 import { memoryTotal } from "./meminfo.ts";
@@ -58,6 +59,11 @@ const answers: Record<string, Answer> = {
   dpkg: { fact: packages([]), stdout: recorded("dpkg-held.debian12") },
   "apt marks": { fact: automaticPackages([]), stdout: recorded("apt-two-architectures.debian12") },
   df: { fact: fileSystemOf("/var/lib"), stdout: recorded("df.debian12") },
+  lsattr: {
+    fact: lockedPaths([]),
+    stdout: recorded("lsattr.debian12"),
+    empty: "no path is there, or on a file system with attributes",
+  },
   "file systems": {
     fact: fileSystems([]),
     stdout: recorded("file-systems.debian12"),

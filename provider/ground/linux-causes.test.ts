@@ -84,3 +84,34 @@ test("another failure asks the host nothing, and a healthy host is not blamed", 
   const healthy = hostWith("/ /dev/vda1 ext4 rw 4096 66053021 19019888 16777216 16140725\n");
   expect(await causeOf("No space left on device", healthy)).toBeUndefined();
 });
+
+const attributes = readFileSync(new URL("../../facts/fixtures/lsattr.debian12.txt", import.meta.url), "utf8");
+const lines = (...names: readonly string[]) =>
+  attributes
+    .split("\n")
+    .filter((line) => names.some((name) => line.endsWith(` /srv/words-imm/${name}`)))
+    .map((line) => `${line}\n`)
+    .join("");
+
+test("a file that is immutable is named as that, also where its folder is", async () => {
+  const said = "mv: cannot move '/srv/words-imm/.new' to '/srv/words-imm/locked': Operation not permitted";
+  const cause = await causeOf(said, hostWith(lines("locked")), "/srv/words-imm/locked");
+  expect(cause?.found).toEqual(["/srv/words-imm/locked is immutable (chattr +i)"]);
+  expect(cause?.hint).toMatch(/\n {2}chattr -i \/srv\/words-imm\/locked\nThen run `up` again$/);
+  const folder = hostWith(lines("conf"));
+  expect((await causeOf(said, folder, "/srv/words-imm/conf/x"))?.hint).toContain(
+    "chattr -i /srv/words-imm/conf\n",
+  );
+  expect(folder.asked[0]).toContain("/srv/words-imm/conf/x /srv/words-imm/conf /srv/words-imm/.new");
+  expect((await causeOf(said, hostWith(lines("log"))))?.found).toEqual([
+    "/srv/words-imm/log is append-only (chattr +a)",
+  ]);
+});
+
+test("a path as dpkg writes it is looked at, and what root may not do otherwise is not explained so", async () => {
+  const host = hostWith(lines("plain"));
+  const said = "unable to make backup link of './usr/bin/x' before installing: Operation not permitted";
+  expect(await causeOf(said, host)).toBeUndefined();
+  expect(host.asked[0]).toContain("/usr/bin/x /usr/bin");
+  expect(await causeOf("Permission denied", hostWith(lines("locked")), "/x")).toBeUndefined();
+});

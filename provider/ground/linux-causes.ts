@@ -1,6 +1,9 @@
+import { dirname } from "node:path/posix";
 import { type FileSystem, fileSystems } from "#facts/file-systems.ts";
 import { libc } from "#facts/libc.ts";
+import { lockedPaths } from "#facts/lsattr.ts";
 import { osRelease } from "#facts/os-release.ts";
+import { sh, shownCommand } from "#transport/command.ts";
 import type { Host } from "#transport/host.ts";
 import type { Cause } from "./ground.ts";
 
@@ -93,13 +96,34 @@ async function loaderCause(text: string, host: Host): Promise<Cause | undefined>
 
 /**
  * Looks at the machine for what the words of a failure point to: a file system that is read-only or full, a
- * program that was built for another system. `undefined` where they point to nothing of the kind, or where it
- * is not so.
+ * program that was built for another system, a file that is immutable. `undefined` where they point to nothing
+ * of the kind, or where it is not so.
  *
  * @param path the path that the step is about, if it is about one
  */
 export async function causeOf(text: string, host: Host, path?: string): Promise<Cause | undefined> {
-  return (await fileSystemCause(text, host, path)) ?? (await loaderCause(text, host));
+  return (
+    (await fileSystemCause(text, host, path)) ??
+    (await loaderCause(text, host)) ??
+    (await attributeCause(text, host, path))
+  );
+}
+
+const attributeWords = { i: "is immutable", a: "is append-only" } as const;
+
+/** A file, or a folder, that not even root may change. */
+async function attributeCause(text: string, host: Host, path?: string): Promise<Cause | undefined> {
+  if (!/operation not permitted/i.test(text)) return undefined;
+  // dpkg names paths from the root on, with a dot before them.
+  const named = [...(path === undefined ? [] : [path]), ...pathsIn(text.replaceAll("'./", "'/"))];
+  const locked = await host.ask(lockedPaths([...new Set(named.flatMap((one) => [one, dirname(one)]))]));
+  if (locked.length === 0) return undefined;
+  return {
+    found: locked.map((one) => `${one.path} ${attributeWords[one.attribute]} (chattr +${one.attribute})`),
+    hint: `somebody locked it on purpose: ask who, or take the lock off there:\n${locked
+      .map((one) => `  ${shownCommand(sh`chattr ${`-${one.attribute}`} ${one.path}`)}`)
+      .join("\n")}\nThen run \`up\` again`,
+  };
 }
 
 async function fileSystemCause(text: string, host: Host, path?: string): Promise<Cause | undefined> {

@@ -66,6 +66,17 @@ test("what our inputs have no words for is found, and kept for the removal", asy
   expect(back[0]).toMatchObject({ kind: "write", path: paths[0], content: edited });
 });
 
+test("where the stack file asks for another address, the preference for the old one is no finding", async () => {
+  const moved = { ...want, uris: ["https://mirror.example/repo"] };
+  const seen = await aptSource.observe(hostWith(written()), moved, want);
+  expect(seen?.config).toEqual(want);
+  expect(seen?.findings).toEqual([]);
+  // A run that broke off between the two files.
+  const [sources = "", ...rest] = written();
+  const between = hostWith([sources.replace("vendor.example", "mirror.example"), ...rest]);
+  expect((await aptSource.observe(between, moved, want))?.findings).toMatchObject([{ path: ["preference"] }]);
+});
+
 test("nothing of apt's is written before the source has been tried", () => {
   const steps = [...aptSource.apply(want, undefined, context)].map(shown);
   const tried = steps.findIndex((text) => text.startsWith("apt-get update"));

@@ -81,10 +81,15 @@ function readSources(text: string, name: string): ParsedFile<Partial<Stanza>> {
   return { parsed, rendered: renderSources(parsed, keyPath(name)), text };
 }
 
-function readPin(text: string, uris: readonly string[]): ParsedFile<Pick<Partial<Want>, "pin">> {
+/** @param sources the addresses that are wanted, and those of the sources beside it: it fits one of them */
+function readPin(
+  text: string,
+  sources: readonly (readonly string[])[],
+): ParsedFile<Pick<Partial<Want>, "pin">> {
   if (text === "") return { parsed: {}, rendered: "", text };
   const pin = parsePin(text);
-  return { parsed: { pin }, rendered: renderPin(pin, uris), text };
+  const [wanted = "", ...others] = sources.map((uris) => renderPin(pin, uris));
+  return { parsed: { pin }, rendered: others.find((rendered) => rendered === text) ?? wanted, text };
 }
 
 /** What a file says beside what our inputs have words for: the first lines of it. */
@@ -156,7 +161,7 @@ export const aptSource = defineResource({
     const [sources, key, preference] = [text(sourcesPath(name)), text(keyPath(name)), text(pinPath(name))];
     if (`${sources}${key}${preference}` === "") return undefined;
     const source = readSources(sources, name);
-    const pin = readPin(preference, want.uris);
+    const pin = readPin(preference, [want.uris, source.parsed.uris ?? want.uris]);
     const config = {
       name,
       ...source.parsed,

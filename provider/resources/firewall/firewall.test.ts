@@ -1,11 +1,18 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { contents } from "#facts/files.ts";
 import { nftTable } from "#facts/nftables.ts";
+import { sshPorts } from "#facts/ss.ts";
+import { showUnit } from "#facts/systemd.ts";
 import { ufw } from "#facts/ufw.ts";
 import type { Step } from "#provider/contract/step.ts";
 import { stepText } from "#tests/support/step-text.ts";
+import { keyOf } from "#transport/command.ts";
+import type { Fact, Host } from "#transport/host.ts";
+import { bootFile, bootUnit, bootUnitPath, bootUnitText } from "./boot.ts";
 import { firewall } from "./firewall.ts";
 import { readTable, renderTable } from "./nft.ts";
+import { revertTimer } from "./revert.ts";
 import { additions, deletions, readUfw } from "./ufw.ts";
 
 const fixture = (name: string) =>
@@ -86,6 +93,41 @@ test("a change proves a new connection before it is kept for the next boot", () 
   const proven = steps.findIndex(({ kind }) => kind === "reconnect");
   const kept = at((text) => text.startsWith("write /etc/gpu-hosts/firewall.nft"));
   expect([armed, changed, proven, kept].every((place, i, all) => place > (all[i - 1] ?? -1))).toBe(true);
+});
+
+type Ports = Parameters<typeof renderTable>[0];
+
+/** A machine with the recorded table in effect, and these rules at boot. */
+function machineWith(atBoot: Ports): Host {
+  const unit = (active: string) => ({ file: active === "active" ? "enabled" : "", active, queued: false });
+  const seen = new Map<string, unknown>([
+    [keyOf(showUnit(bootUnit).command), unit("active")],
+    [keyOf(showUnit("firewalld.service").command), unit("inactive")],
+    [keyOf(showUnit(revertTimer).command), unit("inactive")],
+    [keyOf(nftTable("inet", "gpu_hosts").command), loaded()],
+    [keyOf(ufw.command), { active: false, rules: [] }],
+    [keyOf(sshPorts.command), [22]],
+    [
+      keyOf(contents([bootFile, bootUnitPath]).command),
+      new Map([
+        [bootFile, Buffer.from(renderTable(atBoot))],
+        [bootUnitPath, Buffer.from(bootUnitText)],
+      ]),
+    ],
+  ]);
+  return { ask: async (fact: Fact<unknown>) => seen.get(keyOf(fact.command)) } as unknown as Host;
+}
+
+test("where the stack file asks for other ports, the rules of the last run at boot are no finding", async () => {
+  const last = { ports: readTable(loaded(), ports).ports };
+  const want = { ports: { ...last.ports, "tcp/8081": { from: "any" as const, comment: "" } } };
+  const findings = async (atBoot: Ports, ...wants: [{ ports: Ports }, { ports: Ports }]) =>
+    (await firewall.observe(machineWith(atBoot), ...wants))?.findings;
+  expect(await findings(last.ports, want, last)).toEqual([]);
+  const boot = { path: ["boot"], text: "the rules loaded at boot are others than wanted" };
+  expect(await findings({}, want, last)).toEqual([boot]);
+  // A run that broke off between the two: nothing else would lead to the file being written.
+  expect(await findings({}, last, { ports: {} })).toContainEqual(boot);
 });
 
 test("where only the boot file is wrong, the loaded rules are left alone", () => {

@@ -26,13 +26,22 @@ type FirewallStatus = {
 
 type Seen = Observation<Want, FirewallStatus>;
 
-function wrongAtBoot(unit: Unit, files: ReadonlyMap<string, Buffer>, want: Want): string | undefined {
+function wrongAtBoot(
+  unit: Unit,
+  files: ReadonlyMap<string, Buffer>,
+  ports: readonly Want["ports"][],
+): string | undefined {
   const text = (path: string) => files.get(path)?.toString("utf8");
-  if (text(bootFile) !== renderTable(want.ports)) return "the rules loaded at boot are others than wanted";
+  if (!ports.some((some) => text(bootFile) === renderTable(some)))
+    return "the rules loaded at boot are others than wanted";
   if (text(bootUnitPath) !== bootUnitText) return `${bootUnit} was changed`;
   if (unit.file !== "enabled") return `${bootUnit} is not enabled`;
   return unit.active === "active" ? undefined : `${bootUnit} is ${unit.active}`;
 }
+
+/** While the rules in effect are to change anyway, those of the last run are right at boot, too. */
+const rightAtBoot = (loaded: Want["ports"] | undefined, want: Want, last: Want | undefined) =>
+  last === undefined || samePorts(loaded, want.ports) ? [want.ports] : [want.ports, last.ports];
 
 const backendOf = (firewalld: Unit, ufwActive: boolean) =>
   firewalld.active === "active" ? "firewalld" : ufwActive ? "ufw" : "nftables";
@@ -112,7 +121,7 @@ export const firewall = defineResource({
 
   items: () => [{ name: "firewall", path: ["ports"] }],
 
-  async observe(host, want): Promise<Seen> {
+  async observe(host, want, last): Promise<Seen> {
     const [unit, table, ufw, ssh, firewalld, timer, files] = await Promise.all([
       // First: while it is at work the table may be gone for a moment.
       host.ask(showUnit(bootUnit)),
@@ -144,7 +153,7 @@ export const firewall = defineResource({
     const leftover =
       Object.keys(inUfw.tagged).length > 0 ? "rules of ours in ufw, which is switched off" : undefined;
     const loaded = table && readTable(table, want.ports);
-    const boot = table ? wrongAtBoot(unit, files, want) : undefined;
+    const boot = table ? wrongAtBoot(unit, files, rightAtBoot(loaded?.ports, want, last)) : undefined;
     return {
       config: loaded ? { ports: loaded.ports } : {},
       findings: findingsOf({ rules: loaded?.problem, boot, leftover, unproven }),
