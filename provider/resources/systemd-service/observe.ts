@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { showUnit, type TextFile, type Unit, unitFiles } from "#facts/systemd.ts";
+import { lastLineOf, showUnit, type TextFile, type Unit, unitFiles } from "#facts/systemd.ts";
 import { findingsOf, type Observation } from "#provider/contract/resource.ts";
 import type { Host } from "#transport/host.ts";
 import { parseEnvironment } from "./environment-file.ts";
@@ -15,6 +15,8 @@ const loopRestarts = 3;
 interface Seen {
   readonly unit: Unit;
   readonly files: ReadonlyMap<string, TextFile>;
+  /** The last line of its present run, of a unit that is between two states. */
+  readonly said: string;
 }
 
 /** Shown beside the configuration. */
@@ -42,7 +44,18 @@ export async function observe(
     host.ask(showUnit(want.name, startedVariable)),
     host.ask(unitFiles(want.name, [environment, owed])),
   ]);
-  return judge(want, last, { unit, files });
+  const said = isMoving(unit) ? await host.ask(lastLineOf(want.name)) : "";
+  return judge(want, last, { unit, files, said });
+}
+
+/** Between two states: what it is in now says little. */
+const isMoving = ({ queued, active }: Unit) =>
+  queued || ["activating", "deactivating", "reloading"].includes(active);
+
+/** On the way to what: in the words of the unit's own last line, if it said any. */
+function movement({ unit: { active, sub }, said }: Seen): string {
+  const doing = active === "deactivating" ? "stopping" : active === "reloading" ? "reloading" : "starting";
+  return said === "" ? `${doing} (${sub})` : `${doing}: ${said}`;
 }
 
 const sameFiles = (want: Want, have: Own) =>
@@ -89,9 +102,8 @@ function judge(want: Want, last: Want | undefined, seen: Seen): Observation<Want
     readiness: running && files.has(places.owed) ? "not proven since the last start" : undefined,
   });
   const original: Original = { ...config, masked: unit.load === "masked" };
-  const moving = unit.queued || ["activating", "deactivating", "reloading"].includes(unit.active);
   // A unit whose files differ is restarted anyway; waiting could not turn that into another answer.
-  const settling = moving && sameFiles(want, own);
+  const settling = isMoving(unit) && sameFiles(want, own) ? movement(seen) : undefined;
   return {
     config,
     findings,

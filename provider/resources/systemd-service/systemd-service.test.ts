@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { listenersOn } from "#facts/ss.ts";
-import { showUnit, unitFiles } from "#facts/systemd.ts";
+import { lastLineOf, showUnit, unitFiles } from "#facts/systemd.ts";
 import { pathText } from "#inventory/problems.ts";
 import { type Step, shown } from "#provider/contract/step.ts";
 import { compare } from "#provider/converge/compare.ts";
@@ -22,6 +22,8 @@ interface On {
   readonly files?: Record<string, string>;
   readonly modes?: Record<string, string>;
   readonly process?: Want | "hidden" | "foreign";
+  /** Its last line in the journal. */
+  readonly said?: string;
 }
 
 /**
@@ -29,7 +31,7 @@ interface On {
  * in the form of the recorded answers in facts/fixtures/systemd/: what these tests vary is the meaning of
  * single properties.
  */
-function host({ properties = {}, files = {}, modes = {}, process = want }: On = {}) {
+function host({ properties = {}, files = {}, modes = {}, process = want, said = "" }: On = {}) {
   const all = {
     [places.unit]: text,
     [places.link]: renderLink("x.service") ?? "",
@@ -61,6 +63,7 @@ function host({ properties = {}, files = {}, modes = {}, process = want }: On = 
   return fakeHost({
     [keyOf(showUnit("x.service", startedVariable).command)]: `${shown.join("\n")}\n`,
     [keyOf(unitFiles("x.service", [places.environment, places.owed]).command)]: lines.join(""),
+    [keyOf(lastLineOf("x.service").command)]: said,
   });
 }
 
@@ -161,8 +164,17 @@ describe("observe", () => {
       want,
       want,
     );
-    expect(starting).toMatchObject({ settling: true, status: { state: "activating (start-pre)" } });
+    expect(starting).toMatchObject({
+      settling: "starting (start-pre)",
+      status: { state: "activating (start-pre)" },
+    });
     expect(compare(want, starting)).toEqual([]);
+  });
+
+  test("a unit coming up says what it waits for", async () => {
+    const said = "waiting for worker 1 h2 10.0.0.12 unreachable: no answer at port 50062\n";
+    const waiting = host({ properties: { ActiveState: "activating", SubState: "start-pre" }, said });
+    expect((await systemdService.observe(waiting, want, want))?.settling).toBe(`starting: ${said.trim()}`);
   });
 
   test("beside a package's unit foreign drop-ins are left alone", async () => {
