@@ -18,17 +18,23 @@ export function asText({ results }: Report): string {
   const names = width((one) => one.name);
   const types = width((one) => one.type);
   const indented = (lines: readonly string[]) => lines.map((line) => `      ${line}`);
-  const hosts = [...byHost(results)].map(([host, ofHost]) => {
-    const reason = sameReason(ofHost);
-    if (reason)
-      return [host, `  ? ${ofHost[0]?.label} (${ofHost.length} resources)`, ...indented(reason)].join("\n");
+  const unseen = [...byHost(results)].flatMap(([host, ofHost]) => {
+    const reason = sameReason(ofHost)?.map((line) => line.trim());
+    return reason
+      ? [`${host}  ? ${ofHost[0]?.label} (${ofHost.length} resources): ${reason.join("; ")}`]
+      : [];
+  });
+  const hosts = [...byHost(results)].flatMap(([host, ofHost]) => {
+    if (sameReason(ofHost)) return [];
     const lines = ofHost.flatMap((one) => [
       `  ${signs[one.verdict]} ${one.name.padEnd(names)}  ${one.type.padEnd(types)}  ${one.label}`,
       ...indented(one.details),
     ]);
     return [host, ...lines].join("\n");
   });
-  return printable(`${[...hosts, summary(results)].join("\n\n")}\n`);
+  return printable(
+    `${[...hosts, ...(unseen.length > 0 ? [unseen.join("\n")] : []), summary(results)].join("\n\n")}\n`,
+  );
 }
 
 /** For programs. */

@@ -76,6 +76,8 @@ const runtime: Runtime = {
     return name === "rack1" ? { state: "reachable", host: machine } : expect.fail(`${name} was asked`);
   },
   log: async () => undefined,
+  approachAll: () => undefined,
+  warnOfHost: async () => undefined,
   writePlan: () => undefined,
   close: () => undefined,
 };
