@@ -52,6 +52,7 @@ const machine = {
   target: "root@rack1",
   gate: { step: (_, work) => work(), inTurn: (_, work) => work(), alone: (work) => work() },
   lock: async () => undefined,
+  watch: () => () => undefined,
   async run(command) {
     const text = shownCommand(command);
     if (failing) return { exitCode: 1, stdout: "", stderr: "no paint\n" };
