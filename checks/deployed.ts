@@ -25,8 +25,8 @@ export interface Deployed {
   readonly secretPaths: readonly Path[];
   /** Replaces this resource's secrets in a text by `[secret]`. */
   readonly mask: (text: string) => string;
-  /** What was left undone by an earlier run; empty for a healthy resource. */
-  readonly initErrors: readonly string[];
+  /** What an earlier run left undone, and why; empty for a healthy resource. */
+  readonly unfinished: readonly string[];
 }
 
 const record = z.record(z.string(), z.unknown());
@@ -42,10 +42,21 @@ const stateResource = z.looseObject({
   initErrors: z.array(z.string()).nullish(),
 });
 const stackExport = z.looseObject({
-  deployment: z.looseObject({ resources: z.array(stateResource).nullish() }).nullish(),
+  deployment: z
+    .looseObject({
+      resources: z.array(stateResource).nullish(),
+      pending_operations: z.array(z.looseObject({ type: z.string(), resource: stateResource })).nullish(),
+    })
+    .nullish(),
 });
 
-const ourTypes = "gpuhost:index:";
+/** Resources of a `pulumi stack export`, and the operations at which a run was ended (`creating` …). */
+export function readState(exported: unknown) {
+  const { resources, pending_operations } = stackExport.parse(exported).deployment ?? {};
+  return { resources: resources ?? [], operations: pending_operations ?? [] };
+}
+
+export const ourTypes = "gpuhost:index:";
 
 /**
  * Our resources in a `pulumi stack export --show-secrets`, of any backend. A resource that waits for its
@@ -55,7 +66,7 @@ export function deployedResources(
   exported: unknown,
   definitions: ReadonlyMap<string, AnyDefinition>,
 ): readonly Deployed[] {
-  const resources = stackExport.parse(exported).deployment?.resources ?? [];
+  const { resources, operations } = readState(exported);
   return resources
     .filter((resource) => resource.type.startsWith(ourTypes) && !resource.delete)
     .map((resource) => {
@@ -79,7 +90,12 @@ export function deployedResources(
         applied: plainOutputs.applied as Record<string, unknown> | undefined,
         secretPaths: outputs.secretPaths.filter(([key]) => key === "applied").map((path) => path.slice(1)),
         mask: masker(values, secrets),
-        initErrors: resource.initErrors ?? [],
+        unfinished: [
+          ...(resource.initErrors ?? []),
+          ...operations
+            .filter((operation) => operation.resource.urn === resource.urn)
+            .map((operation) => `it was killed while ${operation.type} it`),
+        ],
       };
     });
 }
@@ -98,7 +114,7 @@ export function stackOutputs(exported: unknown): {
   readonly outputs: Record<string, unknown>;
   readonly mask: (text: string) => string;
 } {
-  const resources = stackExport.parse(exported).deployment?.resources ?? [];
+  const { resources } = readState(exported);
   const stack = resources.find((resource) => resource.type === "pulumi:pulumi:Stack");
   const { value, secretPaths } = unwrap(stack?.outputs ?? {});
   return { outputs: value as Record<string, unknown>, mask: masker(value, secretPaths) };

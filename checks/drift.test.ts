@@ -7,6 +7,7 @@ import { deployedResources } from "./deployed.ts";
 import { drift } from "./drift.ts";
 import { asJson, asJunit, asMarkdown, asText } from "./report.ts";
 import { exitCode } from "./result.ts";
+import { unmadeResources } from "./unmade.ts";
 
 const note = defineResource({
   type: "Note",
@@ -18,9 +19,10 @@ const note = defineResource({
   async observe(host, { path }) {
     const text = await host.readFile(path);
     if (!text) return undefined;
+    const settling = (await host.readFile(`${path}.settling`))?.toString();
     const crooked = (await host.readFile(`${path}.crooked`)) !== undefined;
     const findings = crooked ? [{ path: ["frame"], text: "hangs crooked, says sk-wanted-1" }] : [];
-    return { config: { path, text: text.toString() }, findings };
+    return { config: { path, text: text.toString() }, findings, settling };
   },
   apply: () => [],
   remove: () => [],
@@ -51,9 +53,10 @@ const reachable = (files: Record<string, string>): Reach => ({
 });
 const silent: Reach = { state: "unreachable", error: new Error("rack2 (ops@rack2): no answer\n  is it on?") };
 
-async function look(resources: object[], hosts: Record<string, Reach>) {
-  const deployed = deployedResources({ deployment: { resources } }, definitions);
-  const results = await drift(deployed, async (host) => hosts[host] ?? silent);
+async function look(resources: object[], hosts: Record<string, Reach>, pending_operations: object[] = []) {
+  const exported = { deployment: { resources, pending_operations } };
+  const looked = await drift(deployedResources(exported, definitions), async (host) => hosts[host] ?? silent);
+  const results = [...looked, ...unmadeResources(exported)];
   return { results, exit: exitCode({ command: "drift", stack: "lab", results }) };
 }
 
@@ -158,6 +161,62 @@ test("a resource that was never finished is drifted and says why", async () => {
       details: [expect.stringContaining("never"), "the last run left it unfinished: disk full"],
     },
   ]);
+});
+
+test("what an earlier run left unfinished is not in sync, though nothing differs", async () => {
+  const unfinished = state("rack1", "motd", "hello", { initErrors: ["gave up waiting"] });
+  const { results, exit } = await look([unfinished], { rack1: reachable({ "/etc/motd": "hello" }) });
+  expect(results).toMatchObject([
+    { label: "unfinished", details: ["the last run left it unfinished: gave up waiting"] },
+  ]);
+  expect(asText({ command: "drift", stack: "lab", results })).not.toContain("✓");
+  expect(exit).toBe(2);
+});
+
+test("what a run was at when it was killed is not in sync", async () => {
+  const motd = state("rack1", "motd", "hello");
+  const { results, exit } = await look([motd], { rack1: reachable({ "/etc/motd": "hello" }) }, [
+    { type: "updating", resource: motd },
+    { type: "creating", resource: state("rack1", "key", "x", { outputs: undefined, id: undefined }) },
+  ]);
+  expect(results).toMatchObject([
+    { name: "motd", label: "unfinished", details: [expect.stringContaining("killed while updating it")] },
+    { host: "rack1", name: "key", type: "Note", label: "never made" },
+  ]);
+  expect(exit).toBe(2);
+});
+
+test("what a component declared and the state has not was never made", async () => {
+  const component = {
+    urn: "urn:pulumi:lab::gpu-hosts::gpu-hosts:index:LinuxHost::rack1",
+    type: "gpu-hosts:index:LinuxHost",
+    outputs: { declared: ["motd", "key"].map((name) => ({ host: "rack1", name, type: "Note" })) },
+  };
+  const hosts = { rack1: reachable({ "/etc/motd": "hello", "/etc/key": "x" }) };
+  const motd = state("rack1", "motd", "hello");
+  const { results, exit } = await look([component, motd], hosts);
+  expect(results).toMatchObject([
+    { name: "motd", label: "in sync" },
+    {
+      host: "rack1",
+      name: "key",
+      type: "Note",
+      label: "never made",
+      details: ["the last run ended before it was made; the next `up` makes it"],
+    },
+  ]);
+  expect(exit).toBe(2);
+  expect((await look([component, motd, state("rack1", "key", "x")], hosts)).exit).toBe(0);
+});
+
+test("what is still on its way says so within seconds, and is not in sync", async () => {
+  const begun = Date.now();
+  const { results, exit } = await look([state("rack1", "motd", secret("sk-wanted-1"))], {
+    rack1: reachable({ "/etc/motd": "sk-wanted-1", "/etc/motd.settling": "starting: sk-wanted-1 is late" }),
+  });
+  expect(results).toMatchObject([{ label: "on its way", details: ["starting: [secret] is late"] }]);
+  expect(exit).toBe(2);
+  expect(Date.now() - begun).toBeLessThan(5000);
 });
 
 test("a type of a newer release could not be looked at", async () => {

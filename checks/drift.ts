@@ -9,9 +9,14 @@ import type { Host, Reach } from "#transport/host.ts";
 import { appliedWants, type Deployed, deployedResources, nameOf } from "./deployed.ts";
 import { type ReachHost, withHosts } from "./hosts.ts";
 import type { Result, Verdict } from "./result.ts";
+import { unmadeResources } from "./unmade.ts";
 
 /** What a resource was found to be: `unknown` is "could not look". */
-type Look = Pick<Result, "details" | "changes"> & { readonly verdict: Verdict };
+type Look = Pick<Result, "details" | "changes"> & {
+  readonly verdict: Verdict;
+  /** Where it is another than the verdict's. */
+  readonly label?: string;
+};
 
 const labels = { good: "in sync", bad: "drifted", unknown: "could not look" } as const;
 
@@ -29,13 +34,10 @@ export function stackDrift(
   const isThere = (host: string) => inventory.hosts[host]?.retire !== "gone";
   return withHosts(inventory, async (reach) => {
     for (const host of Object.keys(inventory.hosts).filter(isThere)) void reach(host);
-    const deployed = deployedResources(await exported, definitions);
-    return await drift(
-      deployed.filter(({ host }) => isThere(host)),
-      reach,
-      onResult,
-      deep,
-    );
+    const state = await exported;
+    const deployed = deployedResources(state, definitions).filter(({ host }) => isThere(host));
+    const unmade = unmadeResources(state).filter(({ host }) => isThere(host));
+    return [...(await drift(deployed, reach, onResult, deep)), ...unmade];
   });
 }
 
@@ -53,21 +55,18 @@ export function drift(
 ): Promise<readonly Result[]> {
   return Promise.all(
     deployed.map(async (resource) => {
-      const { verdict, details, changes } = await lookAt(
-        resource,
-        await reach(resource.host, resource.definition?.on),
-        deep,
-      );
+      const look = await lookAt(resource, await reach(resource.host, resource.definition?.on), deep);
       const { host, type, urn, mask } = resource;
-      const unfinished = resource.initErrors.flatMap((text) =>
+      const unfinished = resource.unfinished.flatMap((text) =>
         `the last run left it unfinished: ${mask(text)}`.split("\n"),
       );
+      const { verdict, label = labels[verdict], details, changes } = judge(look, unfinished.length > 0);
       const result: Result = {
         host,
         name: nameOf(urn),
         type,
         verdict,
-        label: labels[verdict],
+        label,
         details: [...details, ...unfinished],
         ...(changes === undefined ? {} : { changes }),
       };
@@ -76,6 +75,10 @@ export function drift(
     }),
   );
 }
+
+/** What an earlier run left undone is not in sync, however little of it is to be seen. */
+const judge = (look: Look, isUnfinished: boolean): Look =>
+  isUnfinished && look.verdict === "good" ? { ...look, verdict: "bad", label: "unfinished" } : look;
 
 const unknown = (reason: string): Look => ({ verdict: "unknown", details: reason.split("\n") });
 
@@ -100,8 +103,12 @@ async function compareWithHost(
   host: Host,
   deep: boolean,
 ): Promise<Look> {
-  const have = await observe(definition, host, want, want, deep);
+  const have = await observe(definition, host, want, want, { deep });
   const changes = showChanges(compare(want, have), secretPaths, mask);
+  if (have?.settling !== undefined) {
+    const details = [mask(have.settling), ...changes.flatMap(changeLines)];
+    return { verdict: "bad", label: "on its way", details, changes };
+  }
   if (changes.length === 0) return { verdict: "good", details: [] };
   if (have === undefined) return { verdict: "bad", details: ["nothing of it is there any more"], changes };
   return { verdict: "bad", details: changes.flatMap(changeLines), changes };

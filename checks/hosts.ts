@@ -2,8 +2,8 @@ import type { Inventory } from "#inventory/inventory.ts";
 import type { Host, Reach, System } from "#transport/host.ts";
 import { openPool, type Pool } from "#transport/pool.ts";
 
-/** A host that is looked at should be there; one that is booting gets this long. */
-const withinSeconds = 15;
+/** A host that is looked at should be there. */
+const withinSeconds = 5;
 
 /** What can be said of a host; @param on which of the hosts of that name. @default "linux" */
 export type ReachHost = (name: string, on?: System) => Promise<Reach>;

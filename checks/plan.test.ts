@@ -40,6 +40,22 @@ rack1
 `);
 });
 
+test("a host that did not answer takes one line, however many resources it has", () => {
+  const silent = (host: string) =>
+    ["a", "b", "c"]
+      .map((name) =>
+        line({ host, urn: urn(`${host}-${name}`), note: `not compared: ${host} is silent\n  is it on?` }),
+      )
+      .join("");
+  expect(planText(readPlan(silent("h1") + silent("h2"), []))).toBe(
+    `h1 (3 resources) not compared: h1 is silent; is it on?
+h2 (3 resources) not compared: h2 is silent; is it on?
+
+6 to create, 0 to update, 0 to delete
+`,
+  );
+});
+
 test("a resource that was asked about twice counts once, as it was last", () => {
   const plan = readPlan(line({ urn: urn("a"), note: "first" }) + line({ urn: urn("a"), note: "second" }), []);
   expect(plan).toMatchObject([{ note: "second" }]);

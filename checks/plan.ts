@@ -82,9 +82,12 @@ export function planText(
     return refreshed
       ? "Nothing would change on any host; what is there was compared.\n"
       : "Nothing would change on any host.\nWhat was changed there by hand is seen by `npm run drift`, and planned for with --refresh.\n";
-  const parts = [...hosts]
-    .sort()
+  const sorted = [...hosts].sort();
+  const unseen = sorted.flatMap(([host, ofHost]) => sameNote(host, ofHost) ?? []);
+  const seen = sorted
+    .filter(([host, ofHost]) => sameNote(host, ofHost) === undefined)
     .map(([host, ofHost]) => [host, ...ofHost.flatMap(resourceLines)].join("\n"));
+  const parts = unseen.length > 0 ? [...seen, unseen.join("\n")] : seen;
   const count = (operation: PlannedResource["operation"]) =>
     resources.filter((resource) => resource.operation === operation).length;
   const total = `${count("create")} to create, ${count("update")} to update, ${count("delete")} to delete`;
@@ -93,6 +96,13 @@ export function planText(
 }
 
 const indented = (text: string) => text.split("\n").join("\n        ");
+
+/** A host of which nothing could be compared for one and the same reason: that takes one line. */
+function sameNote(host: string, ofHost: readonly PlannedResource[]): string | undefined {
+  const note = ofHost[0]?.note;
+  if (note === undefined || ofHost.length === 1 || ofHost.some((one) => one.note !== note)) return undefined;
+  return `${host} (${ofHost.length} resources) ${note.replaceAll(/\s*\n\s*/g, "; ")}`;
+}
 
 function resourceLines(resource: PlannedResource): string[] {
   const { urn, type, operation, adopted, changes, warnings, steps, note } = resource;

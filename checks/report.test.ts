@@ -37,9 +37,7 @@ test("text: a line each, the reason of a whole host once", () => {
   ✗ chat-unit    Files  drifted
       a|b is "2", should be "1"
 
-rack2
-  ? could not look (2 resources)
-      rack2: no <answer>
+rack2  ? could not look (2 resources): rack2: no <answer>
 
 1 in sync, 1 drifted, 2 could not look
 `);

@@ -19,23 +19,33 @@ export function asText({ results }: Report): string {
   return harmless(`${[...hostTexts(results), ...legendOf(results), summary(results)].join("\n\n")}\n`);
 }
 
-/** One text a host. Each line of a detail is indented, so that no host writes a line of its own. */
+/**
+ * One text a host, and one for all hosts where nobody could look: a line each. Each line of a detail is
+ * indented, so that no host writes a line of its own.
+ */
 function hostTexts(results: readonly Result[]): readonly string[] {
   const width = (texts: readonly string[]) => Math.max(0, ...texts.map((text) => text.length));
   const names = width(results.map(({ name }) => oneLine(name)));
   const types = width(results.map(({ type }) => type));
   const indented = (details: readonly string[]) =>
     details.flatMap((detail) => detail.split("\n")).map((line) => `      ${line}`);
-  return [...byHost(results)].map(([host, ofHost]) => {
-    const reason = sameReason(ofHost);
-    if (reason)
-      return [host, `  ? ${ofHost[0]?.label} (${ofHost.length} resources)`, ...indented(reason)].join("\n");
+  const hosts = [...byHost(results)].map(([host, ofHost]) => ({ host, ofHost, reason: sameReason(ofHost) }));
+  const unseen = hosts.flatMap(({ host, ofHost, reason }) =>
+    reason
+      ? [
+          `${host}  ? ${ofHost[0]?.label} (${ofHost.length} resources): ${oneLine(reason.map((line) => line.trim()).join("; "))}`,
+        ]
+      : [],
+  );
+  const seen = hosts.flatMap(({ host, ofHost, reason }) => {
+    if (reason) return [];
     const lines = ofHost.flatMap(({ verdict, name, type, label, details }) => [
       `  ${signs[verdict]} ${oneLine(name).padEnd(names)}  ${type.padEnd(types)}  ${label}`,
       ...indented(details),
     ]);
-    return [host, ...lines].join("\n");
+    return [[host, ...lines].join("\n")];
   });
+  return [...seen, ...(unseen.length > 0 ? [unseen.join("\n")] : [])];
 }
 
 const legendOf = (results: readonly Result[]): readonly string[] =>

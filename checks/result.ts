@@ -54,7 +54,7 @@ export function summary(results: readonly Result[]): string {
   return counts.map(([label, of]) => `${of.length} ${label}`).join(", ") || "nothing is deployed";
 }
 
-/** `drift`: 0 in sync, 2 drifted, 3 could not look somewhere. `verify`: 0 all passed, else 1. */
+/** `drift`: 0 in sync, 2 drifted or not finished, 3 could not look somewhere. `verify`: 0 all passed, else 1. */
 export function exitCode({ command, results }: Report): 0 | 1 | 2 | 3 {
   const some = (verdict: Verdict) => results.some((result) => result.verdict === verdict);
   if (command === "verify") return some("bad") || some("unknown") ? 1 : 0;

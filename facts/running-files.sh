@@ -2,7 +2,7 @@
 # Which files the processes of the unit $1 have open, mapped or run. Prints lines of fields with tabs between:
 #   process PID STARTED ENVIRONMENT | link PLACE PATH | uses DEVICE:INODE PLACE | now DEVICE:INODE PATH
 # ENVIRONMENT is a hash, made here: variables hold secrets. What systemd sets anew at each start is left out of it.
-group=$(systemctl show "$1" --property=ControlGroup --value) || exit
+group=$(systemctl show --property=ControlGroup --value -- "$1") || exit
 [ -n "$group" ] || exit 0
 boot=$(sed -n 's/^btime //p' /proc/stat)
 anew='INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|MANAGERPID|NOTIFY_SOCKET|LISTEN_[A-Z]*|WATCHDOG_PID|MEMORY_PRESSURE_[A-Z]*'

@@ -115,7 +115,7 @@ export const showUnit = (name: string, variable?: string): Fact<Unit> => {
     name: `systemctl show ${name}`,
     // `systemctl --timestamp=unix` came with systemd 251; a time zone in the environment is older than all of
     // them.
-    command: sh`show=$(TZ=UTC systemctl show ${name} --property=${[...properties, ...processes].join(",")}) || exit
+    command: sh`show=$(TZ=UTC systemctl show --property=${[...properties, ...processes].join(",")} -- ${name}) || exit
 date +now=%s; printf '%s\\n' "$show"
 ${variable === undefined ? [] : lookFor(variable)}`,
     parse: parseUnit,
@@ -159,3 +159,11 @@ stat -Lc '%a %U:%G %Y %n' -- "$f" && base64 -w0 <"$f" && echo; done; true`,
 /** What helps to understand why a unit does not run. */
 export const journalOf = (name: string, lines = 30): ShellCommand =>
   sh`journalctl --unit=${name} --lines=${lines} --no-pager --quiet`;
+
+/** What the present run of a unit said last; empty if nothing yet. */
+export const lastLineOf = (name: string): Fact<string> => ({
+  name: `last line of ${name}`,
+  command: sh`run=$(systemctl show --property=InvocationID --value -- ${name}) || exit
+[ -z "$run" ] || journalctl "_SYSTEMD_INVOCATION_ID=$run" --lines=1 --output=cat --no-pager --quiet; true`,
+  parse: (finished) => linesOf(finished).at(-1)?.slice(0, 300) ?? "",
+});

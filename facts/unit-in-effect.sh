@@ -5,7 +5,7 @@
 #   file TYPE MODE OWNER CHANGED TARGET CONTENT PATH
 unit=$1
 shift
-show=$(systemctl show "$unit" --property=LoadState,FragmentPath,DropInPaths,NeedDaemonReload,Transient,ExecStart) || exit
+show=$(systemctl show --property=LoadState,FragmentPath,DropInPaths,NeedDaemonReload,Transient,ExecStart -- "$unit") || exit
 printf '%s\n' "$show"
 property() { printf '%s\n' "$show" | sed -n "s/^$1=//p"; }
 {

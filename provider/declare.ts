@@ -23,6 +23,29 @@ export class DeclaredResource<S extends z.ZodObject> extends pulumi.CustomResour
   declare readonly status: pulumi.Output<Record<string, unknown>>;
 }
 
+/** A declared resource, as drift tells one that was never made. */
+interface Child {
+  readonly host: string;
+  readonly name: string;
+  readonly type: string;
+}
+
+const children = new WeakMap<pulumi.Resource, Child[]>();
+
+function childrenOf(parent: pulumi.Resource): Child[] {
+  const known = children.get(parent) ?? [];
+  children.set(parent, known);
+  return known;
+}
+
+/**
+ * What was declared in a component, for its `registerOutputs`: the state then says what it should hold, also
+ * where a run ended before all of it was made.
+ */
+export const outputDeclared = (component: pulumi.Resource): { readonly declared: readonly Child[] } => ({
+  declared: childrenOf(component),
+});
+
 /**
  * Declares a resource in a Pulumi program. The definitions themselves know nothing of Pulumi, so that
  * provider, drift and verify load them without its SDK (250 ms and 70 MB).
@@ -33,6 +56,7 @@ export function declare<S extends z.ZodObject>(
   args: DeclaredArgs<S>,
   opts: pulumi.CustomResourceOptions = {},
 ): DeclaredResource<S> {
+  if (opts.parent) childrenOf(opts.parent).push({ host: args.host, name, type: definition.type });
   return new DeclaredResource(
     `gpuhost:index:${definition.type}`,
     name,

@@ -165,8 +165,9 @@ async function attempt(
       sock,
       username: user,
       readyTimeout: loginSeconds * 1000,
-      keepaliveInterval: 10_000,
-      keepaliveCountMax: 3,
+      // Often enough to tell a link that is down from a command that says nothing.
+      keepaliveInterval: 5_000,
+      keepaliveCountMax: 7,
       algorithms: { serverHostKey, hmac: [...macs] },
       hostVerifier: (key: Buffer) => {
         verdict = judgeKey(key, known);

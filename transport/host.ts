@@ -85,6 +85,11 @@ export interface Gate {
 export interface Machine extends Host {
   readonly gate: Gate;
   /**
+   * Calls `onWait` with a line every few seconds while the connection is silent or made anew, until the
+   * function that it returns is called. A command that merely says nothing is no silence.
+   */
+  watch(onWait: (line: string) => void): () => void;
+  /**
    * Takes the machine-wide lock against a second gpu-hosts process (flock on the host, held while the
    * connection lives). Idempotent. Rejects, naming the present holder, after waiting `waitSeconds`. @param
    * holder who we are, for the other side

@@ -50,6 +50,14 @@ export class Line implements Hop {
     return performance.now() - this.#heardAt < answeringMs || this.#destination.via?.answering === true;
   }
 
+  /**
+   * For how long the host has sent nothing over a connection that is up, not even the answers that the SSH
+   * protocol itself asks for every few seconds; 0 without a connection.
+   */
+  get silentSeconds(): number {
+    return this.#current?.alive ? (performance.now() - this.#heardAt) / 1000 : 0;
+  }
+
   get closed(): boolean {
     return this.#closing.signal.aborted;
   }

@@ -19,6 +19,9 @@ const runSeconds = 60;
 const factSeconds = 20;
 const fileSeconds = 120;
 const lockSeconds = 30;
+/** Twice the interval at which a host must answer on its connection. */
+const silentSeconds = 10;
+const sayMs = 5000;
 
 /** A host of any system over SSH. Connects when first needed, and again after its connection broke. */
 export class SshHost implements Machine {
@@ -37,6 +40,8 @@ export class SshHost implements Machine {
   #holder: string | undefined;
   #lock: HeldLock | undefined;
   #locking: Promise<void> | undefined;
+  readonly #watchers = new Set<OnWait>();
+  #watching: NodeJS.Timeout | undefined;
 
   /** @param through the gate of the host it is reached through: a reboot there waits for the steps here */
   constructor(destination: Destination, platform: Platform, through?: Gate) {
@@ -55,8 +60,19 @@ export class SshHost implements Machine {
   }
 
   /** Connects if need be; see {@link Line.connected}. */
-  connected(withinSeconds: number, onWait?: OnWait): Promise<Connection> {
+  connected(withinSeconds: number, onWait: OnWait = (line) => this.#tellWatchers(line)): Promise<Connection> {
     return this.line.connected(withinSeconds, onWait);
+  }
+
+  watch(onWait: OnWait): () => void {
+    this.#watchers.add(onWait);
+    this.#watching ??= setInterval(() => this.#lookForSilence(), sayMs).unref();
+    return () => {
+      this.#watchers.delete(onWait);
+      if (this.#watchers.size > 0) return;
+      clearInterval(this.#watching);
+      this.#watching = undefined;
+    };
   }
 
   async run(command: Command, options: RunOptions = {}): Promise<Finished> {
@@ -144,6 +160,18 @@ export class SshHost implements Machine {
   close(): void {
     this.#releaseLock();
     this.line.close();
+  }
+
+  #lookForSilence(): void {
+    const seconds = Math.floor(this.line.silentSeconds);
+    if (seconds < silentSeconds) return;
+    this.#tellWatchers(
+      `${this.name} (${this.target}): no answer for ${seconds} s; its connection may be down, waiting …`,
+    );
+  }
+
+  #tellWatchers(line: string): void {
+    for (const tell of this.#watchers) tell(line);
   }
 
   #submitAll(questions: readonly Question[]): Promise<RawFinished>[] {

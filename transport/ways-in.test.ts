@@ -2,6 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { Credentials, HostEntry } from "#inventory/inventory.ts";
 import { type ShellCommand, sh } from "./command.ts";
@@ -528,6 +529,31 @@ describeOnSshd("a host that goes away in the middle", () => {
     expect(error.message).toContain("while running: echo begun");
     expect(error.hint).toContain("run it again");
     expect((await host.run(sh`echo back`)).stdout).toBe("back\n");
+  });
+
+  test("a link that is down for a while is told while it lasts, a command that says nothing is not", async () => {
+    const sshd = await sshdWith();
+    const link = await startSlowProxy(sshd.port, { delayMs: 5, bytesPerSecond: 10_000_000 });
+    cleanups.push(() => link.close());
+    const said: Record<string, string[]> = { cut: [], quiet: [] };
+    const runOn = async (name: "cut" | "quiet", port: number) => {
+      const host = await machineIn(poolOf({ [name]: sshd.entry({ port }) }), name);
+      const stop = host.watch((line) => said[name]?.push(line));
+      const { over } = await begin(host, sh`sleep 17; echo done`);
+      return { over, stop };
+    };
+    const [cut, quiet] = await Promise.all([runOn("cut", link.port), runOn("quiet", sshd.port)]);
+    link.isDown = true;
+    await sleep(17_000);
+    link.isDown = false;
+    for (const { over, stop } of [cut, quiet]) {
+      expect((await over).stdout).toBe("begun\ndone\n");
+      stop();
+    }
+    expect(said.cut?.[0]).toMatch(
+      /^cut \(root@127.0.0.1:\d+\): no answer for 1\d s; its connection may be down, waiting …$/,
+    );
+    expect(said.quiet).toEqual([]);
   });
 
   test("sshd that restarts leaves what runs alone; the next connection finds it", async () => {

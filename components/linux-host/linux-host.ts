@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Opening } from "#components/claims.ts";
-import { declare } from "#provider/declare.ts";
+import { declare, outputDeclared } from "#provider/declare.ts";
 import { aptPackages } from "#provider/resources/apt-packages/apt-packages.ts";
 import { files } from "#provider/resources/files/files.ts";
 import { firewall } from "#provider/resources/firewall/firewall.ts";
@@ -72,7 +72,7 @@ export class LinuxHost extends pulumi.ComponentResource {
       dependsOn: own,
     });
     this.parts = [...own, ...commands];
-    this.registerOutputs();
+    this.registerOutputs(outputDeclared(this));
   }
 }
 
@@ -89,7 +89,7 @@ export class LostHost extends pulumi.ComponentResource {
     // The type is part of the names by which the state knows the commands.
     super("gpu-hosts:index:LinuxHost", name, {}, opts);
     forgetExtraCommands(name, login, extraCommands, this);
-    this.registerOutputs();
+    this.registerOutputs(outputDeclared(this));
   }
 }
 
@@ -105,6 +105,6 @@ export class LinuxGuest extends pulumi.ComponentResource {
     super("gpu-hosts:index:LinuxGuest", name, {}, opts);
     const args = { host: name, packages: anyOf(asked) };
     this.parts = [declare(aptPackages, `${name}-packages`, args, { parent: this })];
-    this.registerOutputs();
+    this.registerOutputs(outputDeclared(this));
   }
 }

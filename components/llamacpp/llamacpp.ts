@@ -11,7 +11,7 @@ import {
 import { hashOf } from "#components/serving/hash.ts";
 import { declareModel, servedFile } from "#components/serving/model.ts";
 import type { Witness } from "#provider/contract/witness.ts";
-import { declare } from "#provider/declare.ts";
+import { declare, outputDeclared } from "#provider/declare.ts";
 import { files } from "#provider/resources/files/files.ts";
 import { systemdService } from "#provider/resources/systemd-service/systemd-service.ts";
 import type { LlamacppService, llamacpp } from "./config.ts";
@@ -64,7 +64,7 @@ export class Llamacpp extends pulumi.ComponentResource implements ServedModel {
     this.model = modelName(name, service);
     this.units = unitsOf(group);
     this.generation = group.generation;
-    this.registerOutputs({ url: this.url, model: this.model });
+    this.registerOutputs({ url: this.url, model: this.model, ...outputDeclared(this) });
   }
 }
 

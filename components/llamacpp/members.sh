@@ -23,7 +23,7 @@ worker() {
   fi
 }
 
-get() { systemctl show "$unit" --property="$1" --value; }
+get() { systemctl show --property="$1" --value -- "$unit"; }
 
 # What it was started with, not what its unit says by now.
 started() {

@@ -209,7 +209,7 @@ const unit = "llama-server-big.service";
  */
 function leads(shown: Record<string, string | number>): void {
   const cases = Object.entries(shown).map(([property, value]) => `--property=${property}) echo ${value} ;;`);
-  stub("systemctl", `case $3 in ${cases.join(" ")} esac`);
+  stub("systemctl", `case $2 in ${cases.join(" ")} esac`);
 }
 
 /** A process that was started with a generation. */

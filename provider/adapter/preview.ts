@@ -8,13 +8,11 @@ import type { Host } from "#transport/host.ts";
 import { selfOf, warnOfNamesakes } from "./claim.ts";
 import { errorMessage, resourceErrorText } from "./errors.ts";
 import { masker } from "./masker.ts";
-import type { Runtime } from "./runtime.ts";
+import { lookSeconds, type Runtime } from "./runtime.ts";
 import { unknownPaths } from "./secrets.ts";
 import { showChanges } from "./shown-changes.ts";
 import type { Opened, ResourceName } from "./state.ts";
 import { takeoverText } from "./takeover.ts";
-
-const previewSeconds = 5;
 
 /**
  * What on the host stands in the way, as lines. What this stack itself made there may be moved or removed by
@@ -60,15 +58,15 @@ export async function preview(
     runtime.writePlan({ ...entry, note: "not compared: some inputs are known only after other resources" });
     return;
   }
+  runtime.approachAll();
   const reach = await runtime.reach(host, {
     on: it.definition.on,
-    withinSeconds: previewSeconds,
+    withinSeconds: lookSeconds,
     urn: it.urn,
   });
   if (reach.state !== "reachable") {
     const why = reach.state === "absent" ? reach.reason : errorMessage(reach.error);
-    if (reach.state === "unreachable")
-      await runtime.log(it.urn, "warning", `not compared with the host: ${why}`);
+    if (reach.state === "unreachable") await runtime.warnOfHost(`not compared with the host: ${why}`);
     runtime.writePlan({ ...entry, note: `not compared: ${why}` });
     return;
   }
@@ -84,14 +82,13 @@ export async function preview(
     return { ...planned, warnings: planned.changes.length > 0 ? await obstacles(subject, reach.host) : [] };
   };
   const planned = await look().catch((error: unknown) => {
-    const why = resourceErrorText(host, reach.host, it, error, mask);
     // A host that will not be asked is told like one that is silent: it must not keep the others from their
     // `up`.
-    if (!(error instanceof HostError)) throw new Error(why, { cause: error });
-    return why;
+    if (error instanceof HostError) return mask(error.message);
+    throw new Error(resourceErrorText(host, reach.host, it, error, mask), { cause: error });
   });
   if (typeof planned === "string") {
-    await runtime.log(it.urn, "warning", `not compared with the host: ${planned}`);
+    await runtime.warnOfHost(`not compared with the host: ${planned}`);
     runtime.writePlan({ ...entry, note: `not compared: ${planned}` });
     return;
   }

@@ -3,7 +3,7 @@ import { observe } from "#provider/converge/converge.ts";
 import type { Reach } from "#transport/host.ts";
 import { errorMessage, resourceErrorText } from "./errors.ts";
 import { masker } from "./masker.ts";
-import type { Runtime } from "./runtime.ts";
+import { lookSeconds, type Runtime } from "./runtime.ts";
 import {
   open,
   type ResourceName,
@@ -17,8 +17,6 @@ import {
 } from "./state.ts";
 import { InitFailed } from "./wire.ts";
 
-const readSeconds = 15;
-
 const isEmpty = (value: unknown) => !value || Object.keys(value).length === 0;
 
 /**
@@ -27,12 +25,13 @@ const isEmpty = (value: unknown) => !value || Object.keys(value).length === 0;
  */
 export async function read(runtime: Runtime, urn: string, state: State): Promise<State | undefined> {
   const it = readUrn(urn);
+  runtime.approachAll();
   const isImport = isEmpty(state.inputs) && isEmpty(state.properties);
   return isImport ? await readImport(runtime, it, state) : await readKnown(runtime, it, state);
 }
 
 const reachToRead = ({ definition, urn }: ResourceName, runtime: Runtime, host: string): Promise<Reach> =>
-  runtime.reach(host, { on: definition.on, withinSeconds: readSeconds, urn });
+  runtime.reach(host, { on: definition.on, withinSeconds: lookSeconds, urn });
 
 /**
  * Observes for {@link read}; a place that is not there holds nothing. A host that cannot be asked keeps the

@@ -22,12 +22,25 @@ export interface Runtime {
   /** Who runs this, `user@machine`. */
   readonly operator: string;
   readonly holder: string;
-  /** @param options.on which of the hosts of that name */
+  /**
+   * @param options.on which of the hosts of that name
+   * @param options.urn whose status line says that the host is waited for
+   */
   reach(
     name: string,
-    options: { on?: System | undefined; withinSeconds: number; urn: string },
+    options: { on?: System | undefined; withinSeconds: number; urn?: string },
   ): Promise<Reach>;
+  /**
+   * Begins to look for all hosts, once. Whoever only looks calls it first: the engine asks for a few resources
+   * at a time, and silent hosts would be waited for in turn.
+   */
+  approachAll(): void;
   log: Log;
+  /**
+   * Tells the operator in one line why a host could not be looked at, once however many resources it has. A
+   * plan says so itself.
+   */
+  warnOfHost(why: string): Promise<void>;
   /** Appends one line of JSON to the file named by GPU_HOSTS_PLAN, if that is set. */
   writePlan(entry: unknown): void;
   close(): void;
@@ -55,11 +68,14 @@ export function readConfiguration(config: Readonly<Record<string, unknown>>): {
   };
 }
 
+/** How long one who only looks waits for a host that does not answer. */
+export const lookSeconds = 5;
+
 /**
  * A host that did not answer is not asked again for this long; without it a chain of resources waits for each
  * anew.
  */
-const unreachableMilliseconds = 30_000;
+const unreachableMilliseconds = 120_000;
 
 export function createRuntime(
   config: Readonly<Record<string, unknown>>,
@@ -68,9 +84,41 @@ export function createRuntime(
 ): Runtime {
   const { inventory, refreshBeforeUpdate } = readConfiguration(config);
   const pool = openPool(inventory);
-  const silent = new Map<string, { at: number; waited: number; reach: Reach }>();
+  /** Hosts that are being looked for, and those that did not answer. */
+  const looks = new Map<
+    string,
+    { until: number; waited: number; urns: Set<string>; reach: Promise<Reach> }
+  >();
+  const warned = new Set<string>();
+  let approached = false;
   const planFile = process.env.GPU_HOSTS_PLAN;
   const operator = `${userInfo().username}@${hostname()}`;
+  const reach: Runtime["reach"] = (name, { on = "linux", withinSeconds, urn }) => {
+    const place = `${on} ${name}`;
+    const known = looks.get(place);
+    // A short look does not speak for one that would wait for a host to boot.
+    if (known && Date.now() < known.until && known.waited >= withinSeconds) {
+      if (urn) known.urns.add(urn);
+      return known.reach;
+    }
+    const urns = new Set(urn ? [urn] : []);
+    const onWait = (line: string) => {
+      for (const one of urns) void log(one, "progress", line);
+    };
+    const look = {
+      until: Number.POSITIVE_INFINITY,
+      waited: withinSeconds,
+      urns,
+      reach: pool.reach(name, { on, withinSeconds, onWait }),
+    };
+    looks.set(place, look);
+    const forget = () => looks.get(place) === look && looks.delete(place);
+    void look.reach.then(({ state }) => {
+      if (state === "unreachable") look.until = Date.now() + unreachableMilliseconds;
+      else forget();
+    }, forget);
+    return look.reach;
+  };
   return {
     inventory,
     refreshBeforeUpdate,
@@ -78,20 +126,19 @@ export function createRuntime(
     operator,
     holder: `${operator}, pid ${process.pid}`,
     log,
-    async reach(name, { on = "linux", withinSeconds, urn }) {
-      const place = `${on} ${name}`;
-      const known = silent.get(place);
-      const recent = known && Date.now() - known.at < unreachableMilliseconds;
-      // A short look does not speak for one that would wait for a host to boot.
-      if (recent && known.waited >= withinSeconds) return known.reach;
-      const reach = await pool.reach(name, {
-        on,
-        withinSeconds,
-        onWait: (line) => void log(urn, "progress", line),
-      });
-      if (reach.state === "unreachable") silent.set(place, { at: Date.now(), waited: withinSeconds, reach });
-      else silent.delete(place);
-      return reach;
+    reach,
+    approachAll() {
+      if (approached) return;
+      approached = true;
+      const there = Object.entries(inventory.hosts).filter(([, { retire }]) => retire !== "gone");
+      // Whoever asks for one gets its error.
+      for (const [name, { platform }] of there)
+        reach(name, { on: platform, withinSeconds: lookSeconds }).catch(() => undefined);
+    },
+    async warnOfHost(why) {
+      if (planFile || warned.has(why)) return;
+      warned.add(why);
+      await log("", "warning", why.replaceAll(/\s*\n\s*/g, "; "));
     },
     writePlan(entry) {
       if (planFile) appendFileSync(planFile, `${JSON.stringify(entry)}\n`);

@@ -52,6 +52,7 @@ const machine = {
   target: "root@rack1",
   gate: { step: (_, work) => work(), inTurn: (_, work) => work(), alone: (work) => work() },
   lock: async () => undefined,
+  watch: () => () => undefined,
   async run(command) {
     const text = shownCommand(command);
     if (failing) return { exitCode: 1, stdout: "", stderr: "no paint\n" };
@@ -76,6 +77,8 @@ const runtime: Runtime = {
     return name === "rack1" ? { state: "reachable", host: machine } : expect.fail(`${name} was asked`);
   },
   log: async () => undefined,
+  approachAll: () => undefined,
+  warnOfHost: async () => undefined,
   writePlan: () => undefined,
   close: () => undefined,
 };

@@ -38,6 +38,16 @@ function acting(runtime: Runtime, machine: Machine, { urn }: ResourceName, opene
   };
 }
 
+/** Does some work on a machine, while the resource's status line tells of a connection that has gone silent. */
+async function watched<T>(work: Promise<T>, { machine, report }: Acting): Promise<T> {
+  const stop = machine.watch((line) => void report(line));
+  try {
+    return await work;
+  } finally {
+    stop();
+  }
+}
+
 /** One failed key of `check`, by the path an operator can find. */
 export interface CheckFailure {
   readonly property: string;
@@ -154,15 +164,13 @@ async function bringAbout(
   let touched = false;
   try {
     machine = await reachToChange(runtime, it, host);
-    const converged: Converged = await converge(
-      { definition, claimant, want, last },
-      {
-        ...acting(runtime, machine, it, opened),
-        onStep: () => {
-          touched = true;
-        },
+    const how: Acting = {
+      ...acting(runtime, machine, it, opened),
+      onStep: () => {
+        touched = true;
       },
-    );
+    };
+    const converged: Converged = await watched(converge({ definition, claimant, want, last }, how), how);
     await warnOfNamesakes(runtime, urn, host, converged.namesakes);
     if (converged.adopted.length > 0) {
       const names = converged.adopted.map(({ name }) => name);
@@ -246,10 +254,9 @@ export async function remove(
   if (reach.state === "unreachable") throw unreachedError(it, reach.error);
   const last = opened.applied ?? opened.config;
   try {
-    await dismantle(
-      { definition: it.definition, claimant: selfOf(runtime, urn, opened), last },
-      acting(runtime, reach.host, it, { ...opened, config: last }),
-    );
+    const how = acting(runtime, reach.host, it, { ...opened, config: last });
+    const claimant = selfOf(runtime, urn, opened);
+    await watched(dismantle({ definition: it.definition, claimant, last }, how), how);
   } catch (error) {
     const mask = masker(last, opened.secretPaths);
     throw new Error(resourceErrorText(host, reach.host, it, error, mask), { cause: error });

@@ -40,6 +40,8 @@ function runtime(reaches: Record<string, Reach>, signal = new AbortController().
     holder: "test",
     reach: async (name) => reaches[name] ?? expect.fail(`${name} was asked`),
     log: async () => undefined,
+    approachAll: () => undefined,
+    warnOfHost: async () => undefined,
     writePlan: () => undefined,
     close: () => undefined,
   };

@@ -89,7 +89,7 @@ fetch() { # LABEL TO PARTIAL SHA256 TOTAL URL...
     # Of several, each is held to what it says itself: another one may have another file.
     if [ $# -gt 1 ] || [ -n "$said" ]; then total=$(length "$1"); fi
     if try "$label" "$partial" "$want" "$total" "$attempts" "$1"; then
-      mv -f -- "$partial" "$to" && chmod 0644 -- "$to" || exit 1
+      mv -f -- "$partial" "$to" && chmod -- 0644 "$to" || exit 1
       echo "$label: done"; return 0
     fi
     said="$said

@@ -60,10 +60,10 @@ export interface Observation<W, T extends Status = Status> {
    */
   readonly originals?: Readonly<Record<string, unknown>>;
   /**
-   * Still coming up (a unit `activating`): observed again for up to 30 s before it is compared. @default
-   * false
+   * Still on its way, in the operator's words: `starting: waiting for worker 1 h2`. Asked again before it is
+   * judged. @default it stays as it is
    */
-  readonly settling?: boolean;
+  readonly settling?: string | undefined;
 }
 
 /** One difference between what is wanted and what is there. */

@@ -2,8 +2,9 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { AnyDefinition } from "#provider/contract/resource.ts";
 import { again, shown } from "#provider/contract/step.ts";
 import type { Machine } from "#transport/host.ts";
-import { plan } from "./converge.ts";
-import { errorOf } from "./testing/clock.ts";
+import { converge, plan } from "./converge.ts";
+import { errorOf, runClock } from "./testing/clock.ts";
+import { actingOn } from "./testing/performing.ts";
 import {
   changesOn,
   down,
@@ -222,7 +223,7 @@ const settlingFor = (looks: number): AnyDefinition => {
     ...things,
     async observe(...asked: Parameters<typeof things.observe>) {
       const seen = await things.observe(...asked);
-      return seen && { ...seen, settling: left-- > 0 };
+      return seen && { ...seen, settling: left-- > 0 ? "starting: hunter2 is late" : undefined };
     },
   };
 };
@@ -242,6 +243,28 @@ test("… for half a minute", async () => {
   expect((Date.now() - begun) / 1000).toBeGreaterThan(60);
   expect((Date.now() - begun) / 1000).toBeLessThan(70);
   expect(changesOn(machine)).toHaveLength(1);
+});
+
+test("… said while it lasts, and ended by Ctrl-C, which says it too", async () => {
+  const { machine } = house({ a: "1" });
+  const brake = new AbortController();
+  setTimeout(() => brake.abort(), 5000);
+  const begun = Date.now();
+  const acting = actingOn(machine, { signal: brake.signal });
+  const definition = settlingFor(Number.POSITIVE_INFINITY);
+  const error = await errorOf(runClock(converge({ ...target({ a: "1" }, { a: "1" }), definition }, acting)));
+  expect(error.message).toBe("stopped by Ctrl-C; starting: [secret] is late");
+  expect(acting.told).toContain("starting: [secret] is late");
+  expect(Date.now() - begun).toBeLessThan(8000);
+});
+
+test("a plan says what differs now, without waiting for what is on its way", async () => {
+  const { machine } = house({ a: "0" });
+  const begun = Date.now();
+  const definition = settlingFor(Number.POSITIVE_INFINITY);
+  const { changes } = await runClock(plan({ ...target({ a: "1" }, { a: "1" }), definition }, machine));
+  expect(changes).toHaveLength(1);
+  expect(Date.now() - begun).toBeLessThan(5000);
 });
 
 test("removed: what was ours goes, what was there before comes back, the record forgets us", async () => {

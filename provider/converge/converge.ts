@@ -6,7 +6,7 @@ import type { Owners } from "#provider/ground/owner-record.ts";
 import type { Host } from "#transport/host.ts";
 import { changeLines, hasSigns, legend, maskValue } from "./change-text.ts";
 import { claimItems, namesakesOf, refuseItemsOfOthers, releaseItems, releaseSharedItems } from "./claim.ts";
-import { type Performing, StepError } from "./failure.ts";
+import { Interrupted, type Performing, StepError } from "./failure.ts";
 import { isOnlyOwner, readOwners, type Self } from "./owners.ts";
 import { perform } from "./perform.ts";
 import { adoptableItems, assessSituation, contextOf, disregardItems, type Situation } from "./situation.ts";
@@ -33,35 +33,60 @@ export interface Converged extends Plan {
 }
 
 const mostRounds = 5;
+/** Where something is about to be changed, or was just now, what is on its way is worth waiting for. */
 const settleSeconds = 30;
+/** One that only looks says what is on its way, and does not wait for it. */
+const glanceSeconds = 2;
 
-/** Observes, and asks again for a while when something is still coming up. */
+/** How closely one looks, and for how long again while something is still on its way. */
+interface Looking {
+  /** @default 2 */
+  readonly seconds?: number;
+  /** Also compares contents whose comparison takes minutes. @default false */
+  readonly deep?: boolean;
+  /** Told before each further look; rejects to end the waiting. */
+  onSettling?(what: string): Promise<void>;
+}
+
+/** Observes, and asks again when something is still on its way: for a moment, unless more is asked for. */
 export async function observe(
   definition: AnyDefinition,
   host: Host,
   want: Config,
   last: Config | undefined,
-  deep = false,
+  { seconds = glanceSeconds, onSettling, deep = false }: Looking = {},
 ): Promise<Observation<Config> | undefined> {
-  const deadline = Date.now() + settleSeconds * 1000;
+  const deadline = Date.now() + seconds * 1000;
   for (;;) {
     const seen = await definition.observe(host, want, last, deep);
-    if (!seen?.settling || Date.now() > deadline) return seen;
+    if (seen?.settling === undefined || Date.now() > deadline) return seen;
+    await onSettling?.(seen.settling);
     await sleep(1000);
   }
 }
 
-const observeTarget = ({ definition, want, last }: Target, host: Host) =>
-  observe(definition, host, want, last);
+/** Observes what is about to be changed, or was just now. */
+const observeSettled = ({ definition, want, last }: Target, { machine, mask, report, signal }: Acting) =>
+  observe(definition, machine, want, last, {
+    seconds: settleSeconds,
+    async onSettling(what) {
+      if (signal.aborted) throw new Interrupted(`stopped by Ctrl-C; ${mask(what)}`);
+      await report(mask(what));
+    },
+  });
 
 /** What `converge` would do, without doing it. Rejects on an item of another stack. */
 export async function plan(target: Target, host: Host): Promise<Plan> {
-  const [seen, owners] = await Promise.all([observeTarget(target, host), readOwners(host, allItems(target))]);
+  const { definition, want, last } = target;
+  const [seen, owners] = await Promise.all([
+    observe(definition, host, want, last),
+    readOwners(host, allItems(target)),
+  ]);
   refuseItemsOfOthers(target, owners);
   const { have, changes, context } = assessSituation(target, seen, owners);
   return {
     changes,
-    steps: changes.length === 0 ? [] : [...target.definition.apply(target.want, have, context)],
+    steps: changes.length === 0 ? [] : [...definition.apply(want, have, context)],
     adopted: adoptableItems(target, have, owners),
     namesakes: namesakesOf(target, owners),
   };
@@ -72,7 +97,7 @@ export async function converge(target: Target, acting: Acting): Promise<Converge
   const { machine, holder } = acting;
   // Before the first look: what another run is changing now would be overwritten with what we saw.
   await machine.lock(holder);
-  const seen = await observeTarget(target, machine);
+  const seen = await observeSettled(target, acting);
   const { owners, adopted, namesakes } = await claimItems(target, seen, acting);
   const first = assessSituation(target, seen, owners);
   const { situation, steps } = await performRounds(target, first, owners, acting);
@@ -92,7 +117,7 @@ async function performRounds(target: Target, first: Situation, owners: Owners, a
       throw new StepError(`no step leads to what is wanted:\n${changesText(now.changes, acting.mask)}`);
     const end = await perform(steps, acting);
     performed.push(...steps);
-    const next = assessSituation(target, await observeTarget(target, acting.machine), owners);
+    const next = assessSituation(target, await observeSettled(target, acting), owners);
     const isLast =
       end === "done" || round === mostRounds || JSON.stringify(next.changes) === JSON.stringify(now.changes);
     now = next;

@@ -115,6 +115,7 @@ test("Ctrl-C ends the waiting", async () => {
   setTimeout(() => brake.abort(), 5000);
   const { error, seconds } = await waitThrough([notYet("loading")], byCommand, brake);
   expect(error).toBeInstanceOf(Interrupted);
+  expect(error?.message).toBe("stopped while waiting for chat to answer\n  last seen: loading");
   expect(seconds).toBeLessThan(8);
 });
 

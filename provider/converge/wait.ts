@@ -43,6 +43,9 @@ export async function waitFor(step: WaitStep, performing: Performing): Promise<v
     if (Date.now() > end) throw await deadlineError(step, text, performing);
     await report(mask(`waiting for ${step.what}${text && `: ${text}`}`));
     await sleep((step.intervalSeconds ?? 2) * 1000);
-    if (signal.aborted) throw new Interrupted(`stopped while waiting for ${step.what}`);
+    if (signal.aborted)
+      throw new Interrupted(
+        mask(`stopped while waiting for ${step.what}${text && `\n  last seen: ${text}`}`),
+      );
   }
 }

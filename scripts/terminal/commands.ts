@@ -77,7 +77,12 @@ export const commands = {
       },
       ...report,
     },
-    exitCodes: { "0": "in sync", "2": "drifted", "3": "could not look somewhere", "1": "failed" },
+    exitCodes: {
+      "0": "in sync",
+      "2": "drifted, unfinished, never made or still on its way",
+      "3": "could not look somewhere",
+      "1": "failed",
+    },
     example: "npm run drift prod -- --markdown drift.md",
   },
   "host add": {

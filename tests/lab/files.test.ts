@@ -9,6 +9,11 @@ const urn = urnOf("Files", "base");
 const on = (command: string) => lab.host("alpha").exec(command);
 const wanted = (files: Record<string, unknown>) => ({ host: "alpha", files });
 
+function config() {
+  const { address, hostKey, identityFile } = lab.host("alpha");
+  return { hosts: JSON.stringify({ alpha: { platform: "linux", address, hostKey, identityFile } }) };
+}
+
 async function checked(news: Record<string, unknown>) {
   const { inputs, failures } = await engine.check(urn, news);
   expect(failures).toEqual([]);
@@ -18,10 +23,7 @@ async function checked(news: Record<string, unknown>) {
 describeLab("files on a host", () => {
   beforeAll(async () => {
     lab = await startLab({ hosts: [{ name: "alpha", release: "bookworm" }] });
-    const { address, hostKey, identityFile } = lab.host("alpha");
-    engine = await startEngine({
-      hosts: JSON.stringify({ alpha: { platform: "linux", address, hostKey, identityFile } }),
-    });
+    engine = await startEngine(config());
   });
 
   afterAll(async () => {
@@ -112,5 +114,32 @@ describeLab("files on a host", () => {
     }
     await engine.delete(urn, await engine.create(urn, inputs));
     expect(await on("cat /etc/locked")).toBe("theirs\n");
+  });
+
+  test("what the host exports to each login changes nothing", async () => {
+    const hostile = { POSIXLY_CORRECT: "1", TAR_OPTIONS: "--bogus", GREP_OPTIONS: "-v", CDPATH: "/usr" };
+    const lines = Object.entries(hostile).map(([name, value]) => `${name}=${value}`);
+    await on(`printf '%s\n' ${lines.join(" ")} >> /etc/environment`);
+    await on(`{ printf 'export %s\n' ${lines.join(" ")}; cat /root/.bashrc; } > /b; mv /b /root/.bashrc`);
+    const again = await startEngine(config());
+    try {
+      const { inputs } = await again.check(
+        urn,
+        wanted({
+          "/etc/lab": { directory: true, mode: "0750", owner: "daemon:daemon" },
+          "/etc/lab/a": { content: "a", owner: "daemon:daemon" },
+          "/etc/lab/link": { symlink: "a" },
+        }),
+      );
+      const made = await again.create(urn, inputs);
+      expect(await on("stat -c '%a %U %n' /etc/lab /etc/lab/a; cat /etc/lab/link")).toBe(
+        "750 daemon /etc/lab\n644 daemon /etc/lab/a\na",
+      );
+      expect((await again.read(urn, made)).inputs).toEqual(inputs);
+      await again.delete(urn, made);
+      expect(await on("ls /etc | grep -cx lab || true")).toBe("0\n");
+    } finally {
+      await again.stop();
+    }
   });
 });

@@ -5,7 +5,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { engines } from "#components/engines.ts";
 import { configurationSchema } from "#stacks/schema.ts";
-import { type Declared, declared } from "#tests/support/declared.ts";
+import { componentOutputs, type Declared, declared } from "#tests/support/declared.ts";
 
 const text = readFileSync(new URL("../../Pulumi.prod.yaml", import.meta.url), "utf8");
 
@@ -55,6 +55,18 @@ test("the worked example declares these resources", () => {
       "gpuhost:index:SystemdService chat-rack2-server",
     ]
   `);
+});
+
+test("the state knows of each resource that it was declared, whether or not it is ever made", () => {
+  const declared = [...componentOutputs.values()].flatMap(
+    ({ declared = [] }) => declared as { name: string }[],
+  );
+  expect(declared.map(({ name }) => name).sort()).toEqual(
+    hosted()
+      .map(({ name }) => name)
+      .sort(),
+  );
+  expect(declared).toContainEqual({ host: "rack1", name: "big-rack1-server", type: "SystemdService" });
 });
 
 test("what a service has on a machine waits for the machine's base", () => {

@@ -39,6 +39,8 @@ function seenAs(type: string, name: string, marked: Record<string, unknown>): De
 
 /** Declarations of the run in progress; the mocks of a process are set once. */
 let seen: Declared[] = [];
+/** Outputs that components registered in the run in progress, by name. */
+export const componentOutputs = new Map<string, Readonly<Record<string, unknown>>>();
 const registered = new Map<string, Registration>();
 
 await pulumi.runtime.setMocks(
@@ -61,8 +63,13 @@ interface Registration {
   getIgnorechangesList(): string[];
 }
 type Answer = (error: null, response: object) => void;
+interface Outputs {
+  getUrn(): string;
+  getOutputs(): { toJavaScript(): Record<string, unknown> };
+}
 interface Monitor {
   registerResource(request: Registration, answer: Answer): void;
+  registerResourceOutputs(request: Outputs, answer: Answer): void;
 }
 
 const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
@@ -70,6 +77,12 @@ const register = monitor.registerResource.bind(monitor);
 monitor.registerResource = (request, answer) => {
   registered.set(`${request.getType()} ${request.getName()}`, request);
   register(request, answer);
+};
+
+const registerOutputs = monitor.registerResourceOutputs.bind(monitor);
+monitor.registerResourceOutputs = (request, answer) => {
+  componentOutputs.set(request.getUrn().split("::").at(-1) ?? "", request.getOutputs().toJavaScript());
+  registerOutputs(request, answer);
 };
 
 /** Runs a program against Pulumi's mocks and returns all it declared, each after what it depends on. */

@@ -58,7 +58,7 @@ export async function startLife(release: Release): Promise<Life> {
     plan: (definition, inputs, last) => plan(subject(definition, inputs, last), connection.machine),
     observe(definition, inputs, last, deep) {
       const it = subject(definition, inputs, last);
-      return observe(definition, connection.machine, it.want, it.last, deep);
+      return observe(definition, connection.machine, it.want, it.last, { deep: deep ?? false });
     },
     down(definition, last) {
       const { claimant, want } = subject(definition, last);

@@ -6,7 +6,7 @@ import { type ArgsOf, hostNamed, type ServedModel } from "#components/serving/en
 import { hashOf } from "#components/serving/hash.ts";
 import { declareModel, servedFile } from "#components/serving/model.ts";
 import { renderServingUnit, unitWords } from "#components/serving/unit.ts";
-import { declare } from "#provider/declare.ts";
+import { declare, outputDeclared } from "#provider/declare.ts";
 import { files } from "#provider/resources/files/files.ts";
 import type { toy } from "./config.ts";
 
@@ -52,6 +52,6 @@ export class Toy extends pulumi.ComponentResource implements ServedModel {
     this.url = apiUrl(service, host.address);
     this.model = modelName(name, service);
     this.units = { [host.name]: [unit] };
-    this.registerOutputs({ url: this.url });
+    this.registerOutputs({ url: this.url, ...outputDeclared(this) });
   }
 }

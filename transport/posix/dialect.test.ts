@@ -27,6 +27,50 @@ test("a frame ends on both streams, with the exit code of the command", () => {
   expect(stderr).toBe(`err\n${testNonce}\n`);
 });
 
+test("the host's own environment changes no command, and says only the way out of its network", () => {
+  const hostile = {
+    POSIXLY_CORRECT: "1",
+    TAR_OPTIONS: "--bogus",
+    GREP_OPTIONS: "-v",
+    BLOCK_SIZE: "human-readable",
+    CDPATH: "/usr",
+    IFS: "o",
+    LANG: "de_DE.UTF-8",
+    TIME_STYLE: "full-iso",
+    LD_LIBRARY_PATH: "/nowhere",
+    BASH_ENV: "/nowhere",
+    TWO: "lines\nHOME=/nowhere",
+    PATH: "/nowhere",
+  };
+  const proxies = { https_proxy: "http://me:secret@proxy:3128", NO_PROXY: "10.0.0.0/8" };
+  const input = first + request({ command: sh`env; echo one; ls /proc/self/cmdline -d`, timeoutSeconds: 5 });
+  for (const shell of ["/bin/sh", "/bin/bash"]) {
+    const args = shell.endsWith("bash") ? ["--posix"] : [];
+    const { stdout, stderr } = spawnSync(shell, args, {
+      input,
+      encoding: "utf8",
+      env: { ...hostile, ...proxies },
+    });
+    const [frame = ""] = stdout.split(testNonce);
+    const [variables = "", said] = frame.split("one\n");
+    expect(
+      variables
+        .split("\n")
+        .filter((line) => !/^(PWD|OLDPWD|_|SHLVL|$)(=|$)/.test(line))
+        .sort(),
+      shell,
+    ).toEqual([
+      "HOME=/root",
+      "LC_ALL=C",
+      "NO_PROXY=10.0.0.0/8",
+      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      "https_proxy=http://me:secret@proxy:3128",
+    ]);
+    expect(said, shell).toBe("/proc/self/cmdline\n");
+    expect(stderr, shell).toBe(`${testNonce}\n`);
+  }
+});
+
 test("a syntax error stays inside its own frame", () => {
   const { stdout } = feed(
     request({ command: sh`if then`, timeoutSeconds: 5 }) +

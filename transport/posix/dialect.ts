@@ -28,12 +28,31 @@ export const posixShell: Dialect = {
 };
 
 /**
+ * What a host's own environment may tell our commands: the way out of its network. All else is ours, since
+ * `POSIXLY_CORRECT`, `TAR_OPTIONS` and their like change what commands mean.
+ */
+const keptVariables = [
+  ...["http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"].flatMap((name) => [
+    name,
+    name.toUpperCase(),
+  ]),
+  "CURL_CA_BUNDLE",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+];
+
+/**
  * Prepares a fresh worker shell: environment, and `e`, which ends a frame on both streams with the last exit
  * code.
  */
 function prologue(nonce: string): string {
   return [
     "export HOME=/root LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    // In place of `env -i`, whose arguments anybody could read: a proxy's address may hold a password. What bash
+    // as sh marks read-only cannot be unset, and is no reason to end.
+    `for v in $(env | sed -n 's/^\\([A-Za-z_][A-Za-z0-9_]*\\)=.*/\\1/p'); do`,
+    `  case $v in HOME|LC_ALL|PATH|PWD|${keptVariables.join("|")}) ;; *) command unset "$v" 2>/dev/null ;; esac`,
+    "done",
     "umask 022",
     "cd /",
     `e() { printf '%s %s\\n' ${nonce} $?; printf '%s\\n' ${nonce} >&2; }`,

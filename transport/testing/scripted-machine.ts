@@ -58,6 +58,7 @@ export function scriptedMachine({ scripts, reboot, reconnect, writeFile }: Machi
     system: "windows",
     target: "admin@pc",
     gate: openGate(),
+    watch: () => () => undefined,
     run(command, options) {
       log.push(`run ${shownCommand(command)}`);
       return run(command, options);

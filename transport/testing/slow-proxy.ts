@@ -12,6 +12,8 @@ export interface SlowProxy {
   readonly port: number;
   /** Connections that were made to it so far. */
   readonly connections: number;
+  /** While true nothing arrives any more, in either direction; what is sent meanwhile arrives afterwards. */
+  isDown: boolean;
   /** Ends every connection in both directions, without a farewell. */
   cut(): void;
   close(): Promise<void>;
@@ -22,6 +24,9 @@ export interface SlowProxy {
  * network.
  */
 const buffered = 64 * 1024;
+
+/** How soon a link that was down is noticed to be up again. */
+const downMs = 100;
 
 /** Passes connections on to a port of 127.0.0.1, or of another host, late and slowly. */
 export async function startSlowProxy(
@@ -40,7 +45,7 @@ export async function startSlowProxy(
       [far, near],
     ] as const) {
       open.add(from);
-      carry(from, to, link);
+      carry(from, to, link, () => proxy.isDown);
       from.on("error", () => to.destroy());
       from.once("close", () => open.delete(from));
     }
@@ -49,11 +54,12 @@ export async function startSlowProxy(
   const cut = () => {
     for (const socket of open) socket.resetAndDestroy();
   };
-  return {
+  const proxy: SlowProxy = {
     port: (server.address() as AddressInfo).port,
     get connections() {
       return connections;
     },
+    isDown: false,
     cut,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve));
@@ -61,16 +67,21 @@ export async function startSlowProxy(
       await closed;
     },
   };
+  return proxy;
 }
 
 /** Hands the bytes on in order, each after the link's delay, and no faster than it carries them. */
-function carry(from: Socket, to: Socket, { delayMs, bytesPerSecond }: Link): void {
+function carry(from: Socket, to: Socket, { delayMs, bytesPerSecond }: Link, isDown: () => boolean): void {
   // Timers alone do not keep their order.
   const queue: { readonly at: number; readonly size: number; readonly arrive: () => void }[] = [];
   const most = buffered + (bytesPerSecond * delayMs) / 1000;
   let free = 0;
   let underWay = 0;
   const deliver = () => {
+    if (isDown()) {
+      setTimeout(deliver, downMs).unref();
+      return;
+    }
     for (let [head] = queue; head !== undefined && head.at <= performance.now(); [head] = queue) {
       queue.shift();
       underWay -= head.size;

@@ -45,7 +45,7 @@ $(tail -n 5 ./trial)"
 }
 put_in_place() { # LABEL STAGING FOLDER RECORD OWNER LINE [PROGRAM ARGUMENT...]: the record begins with the line; the program is tried before
   label=$1 staging=$2 folder=$3 record=$4 owner=$5 line=$6; shift 6
-  chown -hR "$owner" -- "$staging/tree" && chmod 0755 -- "$staging/tree" || exit 1
+  chown -hR -- "$owner" "$staging/tree" && chmod -- 0755 "$staging/tree" || exit 1
   [ $# -eq 0 ] || try_program "$label" "$staging" "$@"
   mkdir -p -- "$(dirname -- "$folder")" "$(dirname -- "$record")" || exit 1
   rm -rf -- "$staging/old"

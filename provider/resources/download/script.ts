@@ -63,7 +63,7 @@ ${it.unpack ? demandUnpacker(file) : sh`reuse ${`${folder}/${file}`} ${it.sha256
     fetches: [fetch],
     ...(it.unpack ? { alsoNeeded: sh`\${total0:-0} * ${unpackedFactor}` } : {}),
     after:
-      () => sh`${it.unpack ? sh`unpack ${file} ${archive} ${staging} ${it.unpack.strip}` : sh`chmod ${it.mode} -- ${to} || exit 1`}
+      () => sh`${it.unpack ? sh`unpack ${file} ${archive} ${staging} ${it.unpack.strip}` : sh`chmod -- ${it.mode} ${to} || exit 1`}
 put_in_place ${file} ${staging} ${folder} ${recordFile(it)} ${it.owner} ${record} ${it.trial ?? []}`,
   });
 }

@@ -186,7 +186,7 @@ function* put(at: string, want: Wanted, have: Wanted | undefined, before: Json |
   yield* clear(at, want, have);
   if ("symlink" in want) yield run(sh`ln -sfn -- ${want.symlink} ${at}`);
   else if ("directory" in want) {
-    yield run(sh`mkdir -p -- ${at} && chown ${want.owner} -- ${at} && chmod ${want.mode} -- ${at}`);
+    yield run(sh`mkdir -p -- ${at} && chown -- ${want.owner} ${at} && chmod -- ${want.mode} ${at}`);
   } else {
     const reader = readerOf(at);
     if (reader) yield run(reader.command(at), { stdin: want.content, title: `have the system read ${at}` });

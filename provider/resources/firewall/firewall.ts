@@ -158,7 +158,10 @@ export const firewall = defineResource({
       config: loaded ? { ports: loaded.ports } : {},
       findings: findingsOf({ rules: loaded?.problem, boot, leftover, unproven }),
       status,
-      settling: unit.queued || ["activating", "reloading"].includes(unit.active),
+      settling:
+        unit.queued || ["activating", "reloading"].includes(unit.active)
+          ? `${bootUnit} is ${unit.active}`
+          : undefined,
     };
   },
 

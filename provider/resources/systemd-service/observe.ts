@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Credential, changedCredentials } from "#facts/credentials.ts";
 import { runningFiles, type UnitProcess } from "#facts/running-files.ts";
-import { showUnit, type TextFile, type Unit, unitFiles } from "#facts/systemd.ts";
+import { lastLineOf, showUnit, type TextFile, type Unit, unitFiles } from "#facts/systemd.ts";
 import { type UnitInEffect, unitInEffect } from "#facts/unit-in-effect.ts";
 import { findingsOf, type Observation } from "#provider/contract/resource.ts";
 import type { Host } from "#transport/host.ts";
@@ -23,6 +23,8 @@ interface Seen {
   /** Files of credentials that changed since it was started. */
   readonly credentials: readonly string[];
   readonly files: ReadonlyMap<string, TextFile>;
+  /** The last line of its present run, of a unit that is between two states. */
+  readonly said: string;
 }
 
 /** Shown beside the configuration. */
@@ -62,7 +64,18 @@ export async function observe(
     hasProcesses ? host.ask(runningFiles(name)) : [],
     named.length > 0 ? host.ask(changedCredentials(name, named)) : [],
   ]);
-  return judge(want, last, { unit, files, effect, processes, credentials });
+  const said = isMoving(unit) ? await host.ask(lastLineOf(name)) : "";
+  return judge(want, last, { unit, files, effect, processes, credentials, said });
+}
+
+/** Between two states: what it is in now says little. */
+const isMoving = ({ queued, active }: Unit) =>
+  queued || ["activating", "deactivating", "reloading"].includes(active);
+
+/** On the way to what: in the words of the unit's own last line, if it said any. */
+function movement({ unit: { active, sub }, said }: Seen): string {
+  const doing = active === "deactivating" ? "stopping" : active === "reloading" ? "reloading" : "starting";
+  return said === "" ? `${doing} (${sub})` : `${doing}: ${said}`;
 }
 
 /** Files that our text hands to the service. */
@@ -126,9 +139,8 @@ function judge(want: Want, last: Want | undefined, seen: Seen): Observation<Want
     masked: unit.load === "masked",
     ...(elsewhere.length > 0 ? { elsewhere } : {}),
   };
-  const moving = unit.queued || ["activating", "deactivating", "reloading"].includes(unit.active);
   // A unit whose files differ is restarted anyway; waiting could not turn that into another answer.
-  const settling = moving && sameFiles(want, own);
+  const settling = isMoving(unit) && sameFiles(want, own) ? movement(seen) : undefined;
   return {
     config,
     findings,

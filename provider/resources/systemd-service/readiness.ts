@@ -80,7 +80,7 @@ ended() {
   esac
 }
 look() {
-  state=$(systemctl show ${name} --property=ActiveState,SubState,NRestarts,Result,Job,InvocationID,ExecMainCode,ExecMainStatus)
+  state=$(systemctl show --property=ActiveState,SubState,NRestarts,Result,Job,InvocationID,ExecMainCode,ExecMainStatus -- ${name})
   line=$(journalctl "_SYSTEMD_INVOCATION_ID=$(get InvocationID)" --lines=1 --output=cat --no-pager --quiet 2>/dev/null | tail -n 1 | cut -c 1-160)
   restarts=$(get NRestarts); job=$(get Job); taken=$(stranger ${name} ${port ?? 0})
   last="\${line:+: $line}\${taken:+; $taken}"

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { runningFiles } from "#facts/running-files.ts";
 import { listenersOn } from "#facts/ss.ts";
-import { showUnit, unitFiles } from "#facts/systemd.ts";
+import { lastLineOf, showUnit, unitFiles } from "#facts/systemd.ts";
 import { unitInEffect } from "#facts/unit-in-effect.ts";
 import { pathText } from "#inventory/problems.ts";
 import { type Step, shown } from "#provider/contract/step.ts";
@@ -24,6 +24,8 @@ interface On {
   readonly files?: Record<string, string>;
   readonly modes?: Record<string, string>;
   readonly process?: Want | "hidden" | "foreign";
+  /** Its last line in the journal. */
+  readonly said?: string;
 }
 
 /**
@@ -31,7 +33,7 @@ interface On {
  * in the form of the recorded answers in facts/fixtures/systemd/: what these tests vary is the meaning of
  * single properties.
  */
-function host({ properties = {}, files = {}, modes = {}, process = want }: On = {}) {
+function host({ properties = {}, files = {}, modes = {}, process = want, said = "" }: On = {}) {
   const all = {
     [places.unit]: text,
     [places.link]: renderLink("x.service") ?? "",
@@ -82,6 +84,7 @@ function host({ properties = {}, files = {}, modes = {}, process = want }: On = 
     [keyOf(runningFiles("x.service").command)]: "",
     [keyOf(showUnit("x.service", startedVariable).command)]: `${shown.join("\n")}\n`,
     [keyOf(unitFiles("x.service", [places.environment, places.owed]).command)]: lines.join(""),
+    [keyOf(lastLineOf("x.service").command)]: said,
   });
 }
 
@@ -183,8 +186,17 @@ describe("observe", () => {
       want,
       want,
     );
-    expect(starting).toMatchObject({ settling: true, status: { state: "activating (start-pre)" } });
+    expect(starting).toMatchObject({
+      settling: "starting (start-pre)",
+      status: { state: "activating (start-pre)" },
+    });
     expect(compare(want, starting)).toEqual([]);
+  });
+
+  test("a unit coming up says what it waits for", async () => {
+    const said = "waiting for worker 1 h2 10.0.0.12 unreachable: no answer at port 50062\n";
+    const waiting = host({ properties: { ActiveState: "activating", SubState: "start-pre" }, said });
+    expect((await systemdService.observe(waiting, want, want))?.settling).toBe(`starting: ${said.trim()}`);
   });
 
   test("beside a package's unit foreign drop-ins are left alone", async () => {
