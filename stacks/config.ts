@@ -5,6 +5,7 @@ import { credentials, type HostEntry, hostEntry } from "#inventory/inventory.ts"
 import { hostName } from "#inventory/kinds.ts";
 import { type Problem, parseValue, pathText, problemLines, suggestion } from "#inventory/problems.ts";
 import { claimsOf, engineOf } from "./claims.ts";
+import { type JudgedBy, judgeServices } from "./fit.ts";
 import {
   baseSchema,
   type Configuration,
@@ -50,6 +51,17 @@ function engineProblems(
     const found = engine?.problems?.(service, { stack, machines }) ?? [];
     return found.map(({ path, text }) => ({ path: ["services", name, ...path], text }));
   });
+}
+
+/** Services whose model cannot fit their machines, as far as the model's facts were read before. */
+function fitProblems(
+  services: Readonly<Record<string, Service>>,
+  machines: Readonly<Record<string, HostEntry>>,
+  by: JudgedBy,
+): Problem[] {
+  return judgeServices(services, machines, by).judged.flatMap(({ name, fit }) =>
+    fit?.decision === "refuse" ? [{ path: ["services", name, "model"], text: fit.text }] : [],
+  );
 }
 
 interface Checked<T> {
@@ -157,6 +169,8 @@ function rightParts(
  * @param keys all keys of the stack file with their namespace, so that one of ours that is misspelt is found
  * @param stack its name, for commands that an error tells to run
  * @param engines what a service may name. Default: every engine
+ * @param facts of models, by which services are refused that cannot fit. Default: those that this machine has
+ * read before
  */
 export function parseConfiguration(
   raw: RawConfiguration,
@@ -164,7 +178,8 @@ export function parseConfiguration(
     keys = [],
     stack = "STACK",
     engines = allEngines,
-  }: { readonly keys?: readonly string[]; readonly stack?: string; readonly engines?: Engines } = {},
+    facts,
+  }: { readonly keys?: readonly string[]; readonly stack?: string } & JudgedBy = {},
 ): Configuration {
   const hosts = parseEntries<z.ZodType<HostEntry>>("hosts", raw.hosts, hostName, hostEntry);
   const secrets = parseEntries("credentials", raw.credentials, z.string(), credentials);
@@ -184,6 +199,7 @@ export function parseConfiguration(
     ...unknownHostProblems(["credentials"], raw.credentials, names),
     ...baseProblems(base.value ?? {}, names, hosts.values),
     ...engineProblems(services.values, { engines, stack, machines: hosts.values }),
+    ...fitProblems(services.values, hosts.values, { engines, ...(facts ? { facts } : {}) }),
   ];
   const parts = rightParts(raw.services, services.values, engines);
   const claims = claimsOf({ services: parts, base: base.value }, engines);

@@ -3,11 +3,13 @@ import { z } from "zod";
 import type { Exposure, Placement, Seat } from "#components/claims.ts";
 import { apiExposures } from "#components/serving/api.ts";
 import type { Engine, EngineProblem, StackFacts } from "#components/serving/engine.ts";
+import { hubModelOf } from "#components/serving/fit.ts";
 import { groupAddress } from "#components/serving/machine.ts";
 import { modelSchema, serviceShape } from "#components/serving/service-schema.ts";
 import { port } from "#inventory/kinds.ts";
 import { build, buildOf } from "./build-config.ts";
 import { buildProblems } from "./build-problems.ts";
+import { llamacppFit } from "./fit.ts";
 import { llamacppVendor } from "./pin.ts";
 
 const host = z.string().min(1);
@@ -129,6 +131,8 @@ export const llamacpp = {
     packages: packagesOf(service),
   }),
   problems: (service, stack) => [...addressProblems(service, stack), ...buildProblems(service, stack)],
+  hubModel: ({ model }) => hubModelOf(model),
+  fit: llamacppFit,
   mirrors: {
     llamacpp: {
       address: "https://github.com/ggml-org/llama.cpp",
