@@ -11,6 +11,9 @@ import type { MachineRecord } from "#components/serving/machine.ts";
 import type { ModelFacts } from "#models/facts.ts";
 import { type HubModel, knownHubFacts } from "#models/read-facts.ts";
 import { engineOf } from "./claims.ts";
+import { serviceSchema } from "./schema.ts";
+
+export { factsFolder, type ServiceFit };
 
 /** What is known of a service's memory. */
 export interface JudgedService {
@@ -68,3 +71,17 @@ function take(taken: Taken, { host, place, weightsMiB, cacheMiB, overheadMiB }: 
 /** A line for each service that is tight, or whose estimate says no and is not sure. */
 export const fitWarnings = (judged: readonly JudgedService[]): string[] =>
   judged.flatMap(({ name, fit }) => (fit?.decision === "warn" ? [`${name}: ${fit.text}`] : []));
+
+/**
+ * Whether one more service would fit beside those that take something already.
+ * @param raw as it would stand in the stack file
+ * @returns `undefined`: too little is recorded of its machines
+ */
+export function fitBeside(
+  raw: unknown,
+  { hosts, taken, facts }: Omit<FitGrounds, "machines"> & { readonly hosts: FitGrounds["machines"] },
+  engines: Engines = allEngines,
+): ServiceFit | undefined {
+  const service = serviceSchema(engines).parse(raw);
+  return engineOf(service, engines)?.fit?.(service, { facts, machines: hosts, taken });
+}

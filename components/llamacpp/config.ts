@@ -132,7 +132,7 @@ export const llamacpp = {
   }),
   problems: (service, stack) => [...addressProblems(service, stack), ...buildProblems(service, stack)],
   hubModel: ({ model }) => hubModelOf(model),
-  fit: llamacppFit,
+  fit: (service, grounds) => llamacppFit(service, grounds),
   mirrors: {
     llamacpp: {
       address: "https://github.com/ggml-org/llama.cpp",

@@ -1,6 +1,14 @@
 import { type CacheType, cacheTypes } from "#models/fit/cache-types.ts";
 import { type LlamaCppSettings, llamaCppDefaults } from "#models/fit/settings.ts";
-import type { LlamacppService } from "./config.ts";
+
+/** A service, as far as it says how llama-server is started. */
+export interface Started {
+  /** 0: what the model was trained for. */
+  readonly context: number;
+  readonly gpuLayers: number | "auto" | "all";
+  readonly parallel?: number | undefined;
+  readonly extraArgs: readonly string[];
+}
 
 /** A service's settings that memory depends on. */
 export interface ServiceSettings {
@@ -20,9 +28,7 @@ const uncounted = [
 ];
 
 /** What a service's keys and extra arguments say to llama-server. */
-export function settingsOf(
-  service: Pick<LlamacppService, "context" | "gpuLayers" | "parallel" | "extraArgs">,
-): ServiceSettings {
+export function settingsOf(service: Started): ServiceSettings {
   const given = argumentsOf(service.extraArgs);
   const text = (...names: string[]) =>
     names.map((name) => given.get(name)).findLast((it) => it !== undefined);

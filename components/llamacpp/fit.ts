@@ -13,12 +13,14 @@ import { judgeLlamaCpp } from "#models/fit/judge.ts";
 import { estimateLlamaCpp, type LlamaCppEstimate } from "#models/fit/llamacpp.ts";
 import type { LlamaCppSettings } from "#models/fit/settings.ts";
 import { buildOf } from "./build-config.ts";
-import { variantOf } from "./build-problems.ts";
-import type { LlamacppService } from "./config.ts";
-import { settingsOf } from "./fit-settings.ts";
+import { type Built, variantOf } from "./build-problems.ts";
+import { type Started, settingsOf } from "./fit-settings.ts";
 
 /** Below this llama-server does not go by itself when a context of 0 does not fit (`--fit-ctx`). */
 const leastContext = 4096;
+
+/** A service, as far as memory depends on it. */
+type Judged = Built & Started;
 
 /** What is judged: a model on the devices of one service. */
 interface Case {
@@ -34,7 +36,7 @@ interface Case {
  * `gpuLayers: auto` means all of them on GPUs here where there are some: a model of which a part computes on
  * the processor answers some ten times slower, and that is for the operator to say.
  */
-export function llamacppFit(service: LlamacppService, grounds: FitGrounds): ServiceFit | undefined {
+export function llamacppFit(service: Judged, grounds: FitGrounds): ServiceFit | undefined {
   const { facts, machines, taken } = grounds;
   const { leader, workers } = service;
   if ([leader, ...workers].some((host) => machines[host]?.gpus === undefined)) return undefined;
@@ -69,11 +71,7 @@ function judged({ model, settings, placed, memoryMiB }: Case) {
 }
 
 /** What a machine computes with: its GPUs, unless the build has none; a worker without lends its memory. */
-function devicesOf(
-  { build, leader }: LlamacppService,
-  host: string,
-  { machines, taken }: FitGrounds,
-): PlacedDevice[] {
+function devicesOf({ build, leader }: Judged, host: string, { machines, taken }: FitGrounds): PlacedDevice[] {
   const record = machines[host] ?? {};
   const wanted = buildOf(build);
   const chosen = wanted.way === "packages" ? undefined : variantOf(wanted, host, record);
@@ -84,7 +82,7 @@ function devicesOf(
 }
 
 /** How many layers could be on the GPUs if the rest stays with the leader's processor, in words. */
-function partlyText(asked: Case, { leader }: LlamacppService): string {
+function partlyText(asked: Case, { leader }: Judged): string {
   const { model, settings, placed, memoryMiB } = asked;
   if (placed.length === 0 || memoryMiB === undefined || settings.gpuLayers !== "all") return "";
   const devices = placed.map(({ device }) => device);
