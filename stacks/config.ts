@@ -5,7 +5,7 @@ import { credentials, type HostEntry, hostEntry } from "#inventory/inventory.ts"
 import { hostName } from "#inventory/kinds.ts";
 import { type Problem, parseValue, pathText, problemLines, suggestion } from "#inventory/problems.ts";
 import { claimsOf, engineOf } from "./claims.ts";
-import { type JudgedBy, judgeServices } from "./fit.ts";
+import { fitWarnings, type JudgedBy, judgeServices } from "./fit.ts";
 import {
   baseSchema,
   type Configuration,
@@ -57,9 +57,11 @@ function engineProblems(
 function fitProblems(
   services: Readonly<Record<string, Service>>,
   machines: Readonly<Record<string, HostEntry>>,
-  by: JudgedBy,
+  { warn, ...by }: JudgedBy & { readonly warn: (line: string) => void },
 ): Problem[] {
-  return judgeServices(services, machines, by).judged.flatMap(({ name, fit }) =>
+  const { judged } = judgeServices(services, machines, by);
+  for (const line of fitWarnings(judged)) warn(line);
+  return judged.flatMap(({ name, fit }) =>
     fit?.decision === "refuse" ? [{ path: ["services", name, "model"], text: fit.text }] : [],
   );
 }
@@ -162,6 +164,12 @@ function rightParts(
   return Object.fromEntries(found);
 }
 
+interface ParseOptions extends JudgedBy {
+  readonly keys?: readonly string[];
+  readonly stack?: string;
+  readonly warn?: (line: string) => void;
+}
+
 /**
  * Checks a whole configuration, each value and the rules across hosts. Throws one ConfigurationError with
  * every problem, a line each, in the words of the stack file.
@@ -171,15 +179,11 @@ function rightParts(
  * @param engines what a service may name. Default: every engine
  * @param facts of models, by which services are refused that cannot fit. Default: those that this machine has
  * read before
+ * @param warn told of services that are tight, or that an estimate which is not sure says no to
  */
 export function parseConfiguration(
   raw: RawConfiguration,
-  {
-    keys = [],
-    stack = "STACK",
-    engines = allEngines,
-    facts,
-  }: { readonly keys?: readonly string[]; readonly stack?: string } & JudgedBy = {},
+  { keys = [], stack = "STACK", engines = allEngines, facts, warn = () => undefined }: ParseOptions = {},
 ): Configuration {
   const hosts = parseEntries<z.ZodType<HostEntry>>("hosts", raw.hosts, hostName, hostEntry);
   const secrets = parseEntries("credentials", raw.credentials, z.string(), credentials);
@@ -199,7 +203,7 @@ export function parseConfiguration(
     ...unknownHostProblems(["credentials"], raw.credentials, names),
     ...baseProblems(base.value ?? {}, names, hosts.values),
     ...engineProblems(services.values, { engines, stack, machines: hosts.values }),
-    ...fitProblems(services.values, hosts.values, { engines, ...(facts ? { facts } : {}) }),
+    ...fitProblems(services.values, hosts.values, { engines, warn, ...(facts ? { facts } : {}) }),
   ];
   const parts = rightParts(raw.services, services.values, engines);
   const claims = claimsOf({ services: parts, base: base.value }, engines);

@@ -124,6 +124,10 @@ test("a context of 0 that does not fit is what llama-server makes it; too little
   const { decision, text } = fitOf("qwen2.5-coder-32b", "vengeance", { context: 0 }) ?? {};
   expect(decision).toBe("warn");
   expect(text).toMatch(/^of the 131072 tokens that it was trained for \d+ fit: /);
+  const warnings: string[] = [];
+  const services = { chat: service("qwen2.5-coder-32b", "vengeance", { context: 0 }) };
+  parseConfiguration({ hosts, services }, { facts: facts(), warn: (line) => warnings.push(line) });
+  expect(warnings).toEqual([`chat: ${text}`]);
   expect(problemOf("llama-3.1-70b", "vengeance", { context: 0 })).toContain("does not fit");
 });
 

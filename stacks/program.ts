@@ -6,7 +6,6 @@ import type { EngineComponent, ServingHost } from "#components/serving/engine-co
 import { groupAddress } from "#components/serving/machine.ts";
 import type { Announced } from "./announce.ts";
 import { claimsOf } from "./claims.ts";
-import { fitWarnings, judgeServices } from "./fit.ts";
 import { unguardedPortWarnings } from "./guests.ts";
 import { curlLine } from "./outputs.ts";
 import type { Configuration } from "./schema.ts";
@@ -88,7 +87,5 @@ export function declareStack(
     components = allComponents,
   }: { readonly engines?: Engines; readonly components?: Components } = {},
 ) {
-  const { judged } = judgeServices(configuration.services, configuration.hosts, { engines });
-  for (const line of fitWarnings(judged)) void pulumi.log.warn(line);
   return declareServices(configuration, declareHosts(configuration, engines), components);
 }

@@ -47,7 +47,9 @@ export const schema = z.strictObject({
   gpuLayers: z
     .union([z.int().min(0), z.literal("auto"), z.literal("all")])
     .default("auto")
-    .describe("Layers kept off the leader's CPU: a number, `all`, or `auto` for as many as fit."),
+    .describe(
+      "Layers kept off the leader's CPU: a number, `all`, or `auto` for as many as fit. With both words a model that is known not to fit the GPUs whole is refused, as it would answer much slower; a number says that it is meant.",
+    ),
   parallel: z
     .int()
     .min(1)

@@ -8,6 +8,7 @@ import {
   type ServiceFit,
 } from "#components/serving/fit.ts";
 import { MiB, type ModelFacts } from "#models/facts.ts";
+import { largestContext } from "#models/fit/advice.ts";
 import { cacheBytes, stateBytes } from "#models/fit/cache.ts";
 import { judgeLlamaCpp } from "#models/fit/judge.ts";
 import { estimateLlamaCpp, type LlamaCppEstimate } from "#models/fit/llamacpp.ts";
@@ -49,25 +50,35 @@ export function llamacppFit(service: Judged, grounds: FitGrounds): ServiceFit | 
     placed: [...workers, leader].flatMap((host) => devicesOf(service, host, grounds)),
     memoryMiB: freeMemoryMiB(leader, machines[leader] ?? {}, taken),
   };
-  const found = judged(asked);
-  const shrinks = settings.context === 0 && asked.placed.length > 0 && found.verdict === "does-not-fit";
-  const context = found.context ?? 0;
-  if (shrinks && context >= leastContext) {
-    const smaller = { ...asked, settings: { ...asked.settings, context } };
-    const text = `of the ${trained} tokens that it was trained for ${context} fit: llama-server will take that many or fewer; ${judged(smaller).text}`;
-    return { decision: "warn", text, needs: needsOf(smaller, leader) };
+  const context = settings.context === 0 && asked.placed.length > 0 ? shrunk(asked) : undefined;
+  if (context !== undefined) {
+    const { text, needs } = judged({ ...asked, settings: { ...asked.settings, context } }, leader);
+    const less = `of the ${trained} tokens that it was trained for ${context} fit: llama-server will take that many or fewer`;
+    return { decision: "warn", text: `${less}; ${text}`, needs };
   }
-  const { decision, text } = found;
-  const partly = decision === "refuse" ? partlyText(asked, service) : "";
-  return { decision, text: `${text}${partly}`, needs: needsOf(asked, leader) };
+  const { decision, text, needs } = judged(asked, leader);
+  const partly = decision === "refuse" ? partlyText(asked, leader) : "";
+  return { decision, text: `${text}${partly}`, needs };
 }
 
-function judged({ model, settings, placed, memoryMiB }: Case) {
+/** A context that llama-server would go down to by itself; `undefined`: it need not, or cannot. */
+function shrunk({ model, settings, placed, memoryMiB }: Case): number | undefined {
   const devices = placed.map(({ device }) => device);
-  const { decision, text, estimate, advice } = judgeLlamaCpp(model, settings, devices, memoryMiB);
-  const { verdict } = estimate;
-  const silent = verdict === "unknown" || (devices.length === 0 && memoryMiB === undefined);
-  return { decision: silent ? ("unknown" as const) : decision, verdict, text, context: advice.context };
+  const fits = (context: number) =>
+    estimateLlamaCpp(model, { ...settings, context }, devices, memoryMiB).verdict !== "does-not-fit";
+  if (fits(settings.context) || !fits(leastContext)) return undefined;
+  return largestContext(settings.context, fits, leastContext / 4);
+}
+
+function judged({ model, settings, placed, memoryMiB }: Case, leader: string): ServiceFit {
+  const devices = placed.map(({ device }) => device);
+  const { decision, text, estimate } = judgeLlamaCpp(model, settings, devices, memoryMiB);
+  const silent = estimate.verdict === "unknown" || (devices.length === 0 && memoryMiB === undefined);
+  const needs = [
+    ...needsOf(placed, estimate),
+    memoryNeed({ model, settings, placed, memoryMiB }, estimate, leader),
+  ];
+  return { decision: silent ? "unknown" : decision, text, needs };
 }
 
 /** What a machine computes with: its GPUs, unless the build has none; a worker without lends its memory. */
@@ -82,7 +93,7 @@ function devicesOf({ build, leader }: Judged, host: string, { machines, taken }:
 }
 
 /** How many layers could be on the GPUs if the rest stays with the leader's processor, in words. */
-function partlyText(asked: Case, { leader }: Judged): string {
+function partlyText(asked: Case, leader: string): string {
   const { model, settings, placed, memoryMiB } = asked;
   if (placed.length === 0 || memoryMiB === undefined || settings.gpuLayers !== "all") return "";
   const devices = placed.map(({ device }) => device);
@@ -93,25 +104,15 @@ function partlyText(asked: Case, { leader }: Judged): string {
   return `; or with gpuLayers: ${most} of ${model.layers.length + 1}, the rest on ${leader}'s processor, much slower`;
 }
 
-function needsOf(asked: Case, leader: string): PlaceNeed[] {
-  const { model, settings, placed, memoryMiB } = asked;
-  const devices = placed.map(({ device }) => device);
-  const estimate = estimateLlamaCpp(model, settings, devices, memoryMiB);
-  const onDevices = estimate.devices.map((need, index): PlaceNeed => {
-    const { host = leader, place = "" } = placed[index] ?? {};
+const needsOf = (placed: readonly PlacedDevice[], { devices }: LlamaCppEstimate): PlaceNeed[] =>
+  placed.flatMap(({ host, place, device }, index) => {
+    const need = devices[index];
+    // With one device alone (`-sm none`) the others have nothing to hold.
+    if (need === undefined) return [];
     const { weightsMiB, cacheMiB, stateMiB, computeMiB, contextMiB } = need;
-    const cache = cacheMiB + stateMiB;
-    return {
-      host,
-      place,
-      weightsMiB,
-      cacheMiB: cache,
-      overheadMiB: computeMiB + contextMiB,
-      freeMiB: need.device.freeMiB,
-    };
+    const overheadMiB = computeMiB + contextMiB;
+    return [{ host, place, weightsMiB, cacheMiB: cacheMiB + stateMiB, overheadMiB, freeMiB: device.freeMiB }];
   });
-  return [...onDevices, memoryNeed(asked, estimate, leader)];
-}
 
 /** What stays in the leader's own memory: the input table at least, all of it without a GPU. */
 function memoryNeed(

@@ -24,7 +24,7 @@ import { type Considered, choose } from "./choose.ts";
 import { consideredText } from "./considered-text.ts";
 import { encrypt } from "./encrypt.ts";
 import { type GgufModel, ggufModels, modelIn } from "./gguf-models.ts";
-import { gb, newServiceEntry } from "./new-service.ts";
+import { gb, gpuBuildHint, newServiceEntry } from "./new-service.ts";
 import { type Repository, readRepository } from "./repository.ts";
 
 type Given = Arguments<(typeof commands)["service add"]>;
@@ -93,6 +93,8 @@ export async function addService({
     if (values.json)
       console.log(JSON.stringify({ stack, name, ...resultOf(chosen, considered), port }, undefined, 2));
     else console.log(done);
+    const needsBuild = chosen.fit.needs.some(({ place }) => place !== "memory");
+    if (needsBuild) console.error(gpuBuildHint(stack));
     return 0;
   } finally {
     say.stop();

@@ -51,6 +51,7 @@ export function newServiceEntry(service: NewService): NewEntry {
       ].map((line) => `  ${line}`),
       "# Port of the OpenAI-compatible API.",
       `port: ${port}`,
+      ...(chosen.fit.needs.some(({ place }) => place !== "memory") ? gpuBuildLines(stack) : []),
       "# Tokens of context, shared by the parallel requests.",
       `context: ${context}`,
       `# Key that clients send: npx pulumi stack output --stack ${stack} --show-secrets ${name}-apiKey`,
@@ -59,6 +60,12 @@ export function newServiceEntry(service: NewService): NewEntry {
     ],
   };
 }
+
+/** What the operator has to decide for GPUs: which release of llama.cpp runs. */
+export const gpuBuildHint = (stack: string) =>
+  `The distribution's packages of llama.cpp compute on the processor. For the GPUs write build: { release: {} } and have its archives pinned: npm run pin llamacpp TAG ${stack}`;
+
+const gpuBuildLines = (stack: string) => [`# ${gpuBuildHint(stack)}`, "# build: { release: {} }"];
 
 const keyText = (path: string) => (linesUnder([path], 0)[0] ?? "").replace(/: 0$/, "");
 const oneLine = (text: string) => text.replaceAll("\n", " ");

@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { createServer } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Hub, memberToken, startHub, strangerToken } from "#lab/hub.ts";
 import { readRepository } from "./repository.ts";
@@ -49,6 +49,7 @@ test("a hub that is silent, not there, or none at all", async () => {
   await expect(readRepository({ endpoint, timeoutMs: 200 }, "lab/m")).rejects.toThrow(
     /no answer for 0\.2 s\. Is this machine online\? .*gpu-hosts:mirrors\.hub/,
   );
+  silent.closeAllConnections();
   await new Promise((resolve) => silent.close(resolve));
   await expect(readRepository({ endpoint }, "lab/m")).rejects.toThrow(/ECONNREFUSED/);
   await expect(
