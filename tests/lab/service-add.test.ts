@@ -95,6 +95,14 @@ describeLab("service add", () => {
     expect(fits).toMatchObject([{ service: "chat", decision: "pass" }]);
   });
 
+  test("a hub that gives nothing is no reason for a plan to fail", async () => {
+    hub.fail({ file: "tiny-Q8_0.gguf", kind: "refuse" });
+    const script = join(import.meta.dirname, "../../scripts/plan.ts");
+    const env = { GPU_HOSTS_CACHE: join(workspace.folder, "empty") };
+    const output = ok(await workspace.start(process.execPath, [script, "lab"], env).ended);
+    expect(output).toMatch(/chat \(lab\/tiny-GGUF tiny-Q8_0\.gguf\): not estimated: .*HTTP 503/);
+  });
+
   test("it comes up and answers who has its key", async () => {
     ok(await workspace.script("up", "lab", "--yes"));
     const key = ok(
