@@ -32,7 +32,7 @@ module.exports = {
     only("stacks/", "stacks/|components/|models/|inventory/|transport/command\\.ts"),
     only("checks/", "checks/|provider/|facts/|transport/|models/|inventory/"),
     only("lab/", "lab/|toolchain/|transport/|inventory/"),
-    only("scripts/", "scripts/|checks/|stacks/|lab/|toolchain/|transport/|inventory/|tests/bench/"),
+    only("scripts/", "scripts/|checks/|stacks/|models/|lab/|toolchain/|transport/|inventory/|tests/bench/"),
     {
       name: "one-resource-knows-no-other",
       severity: "error",

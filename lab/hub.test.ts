@@ -24,6 +24,23 @@ test("lists a repository at a revision as Hugging Face does, hashes included", a
   expect(await (await get("/api/models/lab/m/revision/main")).json()).toMatchObject({ sha });
 });
 
+test("tells size and hash of each file beside its name where they are asked for", async () => {
+  hub.publish("lab/m", { "model.gguf": large, "config.json": "{}" });
+  const sha256 = createHash("sha256").update(large).digest("hex");
+  type Info = { siblings: { rfilename: string; size?: number }[] };
+  const info = async (query: string) =>
+    (await (await get(`/api/models/lab/m/revision/main${query}`)).json()) as Info;
+  const plain = await info("");
+  expect(plain).toMatchObject({ siblings: [{ rfilename: "model.gguf" }, { rfilename: "config.json" }] });
+  expect(plain.siblings[0]).not.toHaveProperty("size");
+  const { siblings } = await info("?blobs=true");
+  expect(siblings).toMatchObject([
+    { rfilename: "model.gguf", size: 200_000, lfs: { sha256, size: 200_000 } },
+    { rfilename: "config.json", size: 2, blobId: "9e26dfeeb6e641a33dae4961196235bdb965b21b" },
+  ]);
+  expect(siblings[1]).not.toHaveProperty("lfs");
+});
+
 test("a new commit moves main and leaves the earlier revision as it was", async () => {
   const first = hub.publish("lab/m", { "config.json": "1" });
   const second = hub.publish("lab/m", { "config.json": "2" });

@@ -184,7 +184,8 @@ const refuse = (status: number, code: string, error: string): Reply =>
 function answer(exchange: Exchange): Reply {
   const { request } = exchange;
   if (request.method !== "GET" && request.method !== "HEAD") return refuse(405, "", "method not allowed");
-  const path = decodeURIComponent(new URL(request.url ?? "/", "http://hub").pathname);
+  const { pathname, searchParams } = new URL(request.url ?? "/", "http://hub");
+  const path = decodeURIComponent(pathname);
   const cdn = /^\/cdn\/([0-9a-f]{64})\/(.+)$/.exec(path);
   if (cdn) return answerCdn(exchange, cdn[1] ?? "", cdn[2] ?? "");
   const api = /^\/api\/models\/([^/]+\/[^/]+)\/(revision|tree)\/([^/]+)$/.exec(path);
@@ -199,7 +200,10 @@ function answer(exchange: Exchange): Reply {
   const files = repository.revisions.get(sha);
   if (!files) return refuse(404, "RevisionNotFound", `Invalid rev id: ${revision}`);
   const headers = { "x-repo-commit": sha };
-  if (what === "revision") return json(describe(name, sha, repository.gated, files), headers);
+  if (what === "revision") {
+    const withBlobs = searchParams.get("blobs") === "true";
+    return json(describe({ id: name, sha, gated: repository.gated, files }, withBlobs), headers);
+  }
   if (what === "tree") return json([...files].map(entry), headers);
   return resolve(exchange, wanted, files.get(wanted), headers);
 }
@@ -219,14 +223,27 @@ function admit(
   return refuse(token ? 403 : 401, "GatedRepo", `Access to model ${name} is restricted.`);
 }
 
-const describe = (id: string, sha: string, gated: boolean, files: ReadonlyMap<string, Blob>) => ({
+/**
+ * A repository at a revision; with `?blobs=true` also size and hash of each file (huggingface_hub,
+ * `model_info(files_metadata=True)`: RepoSibling and BlobLfsInfo).
+ */
+const describe = (
+  { id, sha, gated, files }: { id: string; sha: string; gated: boolean; files: ReadonlyMap<string, Blob> },
+  withBlobs: boolean,
+) => ({
   id,
   modelId: id,
   sha,
   private: false,
   gated: gated ? "manual" : false,
-  siblings: [...files.keys()].map((rfilename) => ({ rfilename })),
+  siblings: [...files].map(([rfilename, blob]) => ({ rfilename, ...(withBlobs ? metadata(blob) : {}) })),
 });
+
+function metadata({ oid, sha256, large, content }: Blob) {
+  const size = content.byteLength;
+  const lfs = { sha256, size, pointerSize: lfsPointer(sha256, size).length };
+  return { size, blobId: oid, ...(large ? { lfs } : {}) };
+}
 
 function entry([path, { oid, sha256, large, content }]: readonly [string, Blob]) {
   const size = content.byteLength;

@@ -1,9 +1,14 @@
 import { needsOf } from "#stacks/pins.ts";
-import { namespaces } from "#stacks/schema.ts";
 import { exists, hashOf, type Progress } from "./pin/fetch.ts";
 import { projectOf } from "./pulumi/pulumi.ts";
-import { readStackFile, stackFileOf, writeStackFile } from "./stack/stack-file.ts";
-import { parseYaml, setIn } from "./stack/yaml-edit.ts";
+import {
+  configKey,
+  configurationIn,
+  readStackFile,
+  stackFileOf,
+  writeStackFile,
+} from "./stack/stack-file.ts";
+import { setIn } from "./stack/yaml-edit.ts";
 import { UsageError } from "./terminal/arguments.ts";
 import { main } from "./terminal/main.ts";
 import { voice } from "./terminal/output.ts";
@@ -12,15 +17,6 @@ const mb = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 const soFar = ({ bytes, total }: Progress) => (total ? `${mb(bytes)} of ${mb(total)}` : mb(bytes));
 /** Between two lines of progress. */
 const pauseMs = 3000;
-
-/** A key of ours as it stands in the stack file. */
-const configKey = (key: string) => `${namespaces[key as keyof typeof namespaces]}:${key}`;
-
-/** The keys of ours out of a stack file. */
-function configurationIn(text: string) {
-  const { config = {} } = (parseYaml(text).toJS() ?? {}) as { config?: Record<string, unknown> };
-  return Object.fromEntries(Object.keys(namespaces).map((key) => [key, config[configKey(key)]]));
-}
 
 /** A value as lines of YAML. Hashes in quotes: YAML takes some for numbers. */
 const linesOf = (value: string | Readonly<Record<string, string>>): string[] =>

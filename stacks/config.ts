@@ -5,6 +5,7 @@ import { credentials, type HostEntry, hostEntry } from "#inventory/inventory.ts"
 import { hostName } from "#inventory/kinds.ts";
 import { type Problem, parseValue, pathText, problemLines, suggestion } from "#inventory/problems.ts";
 import { claimsOf, engineOf } from "./claims.ts";
+import { fitWarnings, type JudgedBy, judgeServices } from "./fit.ts";
 import {
   baseSchema,
   type Configuration,
@@ -56,6 +57,19 @@ function engineProblems(
     const found = engine?.problems?.(service, { stack, machines }) ?? [];
     return found.map(({ path, text }) => ({ path: ["services", name, ...path], text }));
   });
+}
+
+/** Services whose model cannot fit their machines, as far as the model's facts were read before. */
+function fitProblems(
+  services: Readonly<Record<string, Service>>,
+  machines: Readonly<Record<string, HostEntry>>,
+  { warn, ...by }: JudgedBy & { readonly warn: (line: string) => void },
+): Problem[] {
+  const { judged } = judgeServices(services, machines, by);
+  for (const line of fitWarnings(judged)) warn(line);
+  return judged.flatMap(({ name, fit }) =>
+    fit?.decision === "refuse" ? [{ path: ["services", name, "model"], text: fit.text }] : [],
+  );
 }
 
 interface Checked<T> {
@@ -160,6 +174,12 @@ function rightParts(
   return Object.fromEntries(found);
 }
 
+interface ParseOptions extends JudgedBy {
+  readonly keys?: readonly string[];
+  readonly stack?: string;
+  readonly warn?: (line: string) => void;
+}
+
 /**
  * Checks a whole configuration, each value and the rules across hosts. Throws one ConfigurationError with
  * every problem, a line each, in the words of the stack file.
@@ -167,14 +187,13 @@ function rightParts(
  * @param keys all keys of the stack file with their namespace, so that one of ours that is misspelt is found
  * @param stack its name, for commands that an error tells to run
  * @param engines what a service may name. Default: every engine
+ * @param facts of models, by which services are refused that cannot fit. Default: those that this machine has
+ * read before
+ * @param warn told of services that are tight, or that an estimate which is not sure says no to
  */
 export function parseConfiguration(
   raw: RawConfiguration,
-  {
-    keys = [],
-    stack = "STACK",
-    engines = allEngines,
-  }: { readonly keys?: readonly string[]; readonly stack?: string; readonly engines?: Engines } = {},
+  { keys = [], stack = "STACK", engines = allEngines, facts, warn = () => undefined }: ParseOptions = {},
 ): Configuration {
   const hosts = parseEntries<z.ZodType<HostEntry>>("hosts", raw.hosts, hostName, hostEntry);
   const secrets = parseEntries("credentials", raw.credentials, hostName, credentials);
@@ -194,6 +213,7 @@ export function parseConfiguration(
     ...unknownHostProblems(["credentials"], raw.credentials, names),
     ...baseProblems(base.value ?? {}, names, hosts.values),
     ...engineProblems(services.values, { engines, stack, machines: hosts.values }),
+    ...fitProblems(services.values, hosts.values, { engines, warn, ...(facts ? { facts } : {}) }),
   ];
   const parts = rightParts(raw.services, services.values, engines);
   const claims = claimsOf({ services: parts, base: base.value }, engines);

@@ -17,6 +17,7 @@ function readConfiguration(): Configuration {
     return parseConfiguration(raw, {
       keys: Object.keys(pulumi.runtime.allConfig()),
       stack: pulumi.getStack(),
+      warn: (line) => void pulumi.log.warn(line),
     });
   } catch (error) {
     // A stack trace tells an operator nothing.

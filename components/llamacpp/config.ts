@@ -3,12 +3,14 @@ import { z } from "zod";
 import type { Exposure, Placement, Seat } from "#components/claims.ts";
 import { apiExposures } from "#components/serving/api.ts";
 import type { Engine, EngineProblem, StackFacts } from "#components/serving/engine.ts";
+import { hubModelOf } from "#components/serving/fit.ts";
 import { groupAddress } from "#components/serving/machine.ts";
 import { modelSchema, serviceShape } from "#components/serving/service-schema.ts";
 import { hostName, orEmpty, port } from "#inventory/kinds.ts";
 import { build, buildOf } from "./build-config.ts";
 import { buildProblems } from "./build-problems.ts";
 import { secretWords, serverWords, workerWords } from "./extra-arguments.ts";
+import { llamacppFit } from "./fit.ts";
 import { llamacppVendor } from "./pin.ts";
 
 /** `gpu-hosts:services.<name>` of a service that llama.cpp serves. */
@@ -46,7 +48,9 @@ export const schema = z.strictObject({
   gpuLayers: z
     .union([z.int().min(0), z.literal("auto"), z.literal("all")])
     .default("auto")
-    .describe("Layers kept off the leader's CPU: a number, `all`, or `auto` for as many as fit."),
+    .describe(
+      "Layers kept off the leader's CPU: a number, `all`, or `auto` for as many as fit. With both words a model that is known not to fit the GPUs whole is refused, as it would answer much slower; a number says that it is meant.",
+    ),
   parallel: z
     .int()
     .min(1)
@@ -134,6 +138,8 @@ export const llamacpp = {
     ...secretWords(service),
     ...buildProblems(service, stack),
   ],
+  hubModel: ({ model }) => hubModelOf(model),
+  fit: (service, grounds) => llamacppFit(service, grounds),
   mirrors: {
     llamacpp: {
       address: "https://github.com/ggml-org/llama.cpp",

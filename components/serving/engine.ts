@@ -1,5 +1,7 @@
 import type { z } from "zod";
 import type { Placement } from "#components/claims.ts";
+import type { HubModel } from "#models/read-facts.ts";
+import type { FitGrounds, ServiceFit } from "./fit.ts";
 import type { InventoryMachine } from "./machine.ts";
 import type { ServiceBasics } from "./service-schema.ts";
 import type { Vendor } from "./vendor.ts";
@@ -47,6 +49,10 @@ export interface Engine<S extends z.ZodObject = z.ZodObject, M extends string = 
    * right.
    */
   problems?(service: z.output<S>, stack: StackFacts): readonly EngineProblem[];
+  /** The model whose facts {@link fit} wants; `undefined`: it is not on the hub. */
+  hubModel?(service: z.output<S>): HubModel | undefined;
+  /** Whether a service fits its machines; `undefined`: too little is recorded of them. */
+  fit?(service: z.output<S>, grounds: FitGrounds): ServiceFit | undefined;
   /** Its keys in `gpu-hosts:mirrors`. */
   readonly mirrors: Readonly<Record<M, MirrorSpec>>;
   /**

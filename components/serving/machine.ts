@@ -3,7 +3,11 @@ export interface MachineRecord {
   /** As `uname -m` prints it. */
   readonly architecture?: string | undefined;
   /** Its NVIDIA GPUs; empty: it has none. */
-  readonly gpus?: readonly { readonly computeCapability?: string | undefined }[] | undefined;
+  readonly gpus?:
+    | readonly { readonly memoryGiB?: number | undefined; readonly computeCapability?: string | undefined }[]
+    | undefined;
+  /** Its main memory. */
+  readonly memoryGiB?: number | undefined;
   /** Version of its NVIDIA driver. */
   readonly driver?: string | undefined;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { hostsIn, withFacts, withHost } from "./stack-file.ts";
+import { configurationIn, hostsIn, withFacts, withHost, withoutService, withService } from "./stack-file.ts";
 
 const entry = {
   fields: { platform: "linux", address: "10.0.0.9", gpus: [{ model: "NVIDIA, GB10" }] },
@@ -174,5 +174,69 @@ encryptionsalt: v1:x
         'b: { address: y, cpuCores: 2, gpus: [ { model: NVIDIA Z } ], release: "Debian, or so" } # spare',
       ),
     );
+  });
+});
+
+const chat = { fields: { engine: "x", port: 8080 }, lines: ["# Its engine.", "engine: x", "port: 8080"] };
+
+test.each([
+  ["nothing but a host", "config:\n  gpuhost:hosts:\n    rack1: { address: 10.0.0.1 }\n"],
+  [
+    "another service",
+    "config:\n  # Served:\n  gpu-hosts:services:\n    # Big.\n    big:\n      port: 1 # one\n      # port: 2\n  gpu-hosts:base: {}\n",
+  ],
+  ["no configuration", "encryptionsalt: v1:x\n"],
+  [
+    "an encrypted key in the last place",
+    "config:\n  gpuhost:credentials:\n    rack1:\n      sudoPassword:\n        secure: v1:abc\n",
+  ],
+])("a service put in and taken out again leaves the file as it was: %s", (_what, text) => {
+  const added = withService(text, "chat", chat);
+  expect(parse(added).config["gpu-hosts:services"].chat).toEqual(chat.fields);
+  expect(added).toContain("# Its engine.");
+  expect(withoutService(added, "chat")).toBe(text);
+});
+
+test("a service goes with the comments in it and right above it; its neighbours keep theirs", () => {
+  const text = `config:
+  gpu-hosts:services:
+    # Small.
+    chat:
+      engine: x
+      # port: 8080
+
+    # Big.
+    big: { engine: x } # flow
+  gpu-hosts:base: {}
+`;
+  expect(withoutService(text, "chat")).toBe(`config:
+  gpu-hosts:services:
+
+    # Big.
+    big: { engine: x } # flow
+  gpu-hosts:base: {}
+`);
+  expect(withoutService(text, "big")).toBe(`config:
+  gpu-hosts:services:
+    # Small.
+    chat:
+      engine: x
+      # port: 8080
+
+  gpu-hosts:base: {}
+`);
+  expect(withoutService(text, "other")).toBe(text);
+});
+
+test("services written in one line with others are left to the operator", () => {
+  const text = "config:\n  gpu-hosts:services: { a: { engine: x }, b: { engine: x } }\n";
+  expect(() => withoutService(text, "a")).toThrow("take it out by hand");
+});
+
+test("of secrets the file tells that they are there", () => {
+  const text =
+    "config:\n  gpu-hosts:services:\n    chat:\n      apiKey:\n        secure: v1:abc\n      extraArgs: [a]\n";
+  expect(configurationIn(text).services).toEqual({
+    chat: { apiKey: "encrypted-in-the-stack-file", extraArgs: ["a"] },
   });
 });

@@ -3,13 +3,14 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Survey } from "#checks/survey.ts";
 import type { Project } from "#scripts/pulumi/pulumi.ts";
-import { parseYaml, setIn } from "./yaml-edit.ts";
+import { namespaces, type RawConfiguration } from "#stacks/schema.ts";
+import { parseYaml, removeIn, setIn } from "./yaml-edit.ts";
 
-/** The inventory in the text of a stack file, edited so that every other byte of the file stays. */
+/** Hosts and services in the text of a stack file, edited so that every other byte of the file stays. */
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A new host of the inventory: its fields, and the same as lines of YAML with comments. */
+/** A new host or service: its fields, and the same as lines of YAML with comments. */
 export interface NewEntry {
   readonly fields: Fields;
   readonly lines: readonly string[];
@@ -38,6 +39,44 @@ export function withFacts(text: string, name: string, facts: Survey["facts"]): s
   return Object.entries(facts)
     .filter(([key, value]) => value !== undefined && !isDeepStrictEqual(entry[key], value))
     .reduce((before, [key, value]) => setIn(before, ["config", testHosts, name, key], value), text);
+}
+
+const services = "gpu-hosts:services";
+
+/** The services by name, unchecked. */
+export function servicesIn(text: string): Readonly<Record<string, unknown>> {
+  return (configurationIn(text).services ?? {}) as Readonly<Record<string, unknown>>;
+}
+
+/** The text with one more service, after those there are. */
+export function withService(text: string, name: string, { fields, lines }: NewEntry): string {
+  return setIn(text, ["config", services, name], fields, [...lines]);
+}
+
+/** The text without a service, its comments and, if it was the only one, the key that held it. */
+export const withoutService = (text: string, name: string): string =>
+  removeIn(text, ["config", services, name]);
+
+/** A key of ours as it stands in the stack file. */
+export const configKey = (key: string) => `${namespaces[key as keyof typeof namespaces]}:${key}`;
+
+/** What stands for a secret where only the file was read, so that it is not missing. */
+const unread = "encrypted-in-the-stack-file";
+
+/** The keys of ours out of a stack file; secrets stay encrypted, and a word stands for each. */
+export function configurationIn(text: string): RawConfiguration {
+  const { config = {} } = (parseYaml(text).toJS() ?? {}) as { config?: Record<string, unknown> };
+  return Object.fromEntries(
+    Object.keys(namespaces).map((key) => [key, withoutSecrets(config[configKey(key)])]),
+  );
+}
+
+function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value);
+  if (entries.length === 1 && entries[0]?.[0] === "secure") return unread;
+  return Object.fromEntries(entries.map(([key, inner]) => [key, withoutSecrets(inner)]));
 }
 
 /** Where Pulumi keeps the configuration of a stack, also of one named `organisation/project/stack`. */

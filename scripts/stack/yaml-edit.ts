@@ -23,6 +23,54 @@ export function setIn(text: string, path: KeyPath, value: unknown, lines = lines
   throw new Error(`${path.join(".")} is written in a way that cannot be edited here; write it by hand`);
 }
 
+/**
+ * The text without what stands at `path`: its lines, the comments in it and right above it, and those maps on
+ * the way that would be left empty.
+ */
+export function removeIn(text: string, path: KeyPath): string {
+  const doc = parseYaml(text);
+  const way: { readonly map: YAMLMap; readonly pair: Pair }[] = [];
+  let node: unknown = doc.contents;
+  for (const key of path) {
+    const map = isMap(node) ? node : undefined;
+    const pair = map?.items.find((one) => isScalar(one.key) && one.key.value === key);
+    if (map === undefined || pair === undefined) return text;
+    way.push({ map, pair });
+    node = pair.value;
+  }
+  const depth = Math.max(
+    0,
+    way.findLastIndex(({ map }) => map.items.length > 1),
+  );
+  const { map, pair } = way[depth] as (typeof way)[number];
+  const edited = map.flow ? text : withoutPair(text, pair, depth === path.length - 1);
+  const meant = without(doc.toJS(), path.slice(0, depth + 1));
+  if (isDeepStrictEqual(parseYaml(edited).toJS() ?? {}, meant)) return edited;
+  throw new Error(`${path.join(".")} is written in a way that cannot be edited here; take it out by hand`);
+}
+
+/** The value that is meant, to compare with. */
+function without(whole: unknown, [key = "", ...below]: readonly string[]): unknown {
+  const { [key]: inner, ...others } = whole as Record<string, unknown>;
+  return below.length === 0 ? others : { ...(whole as object), [key]: without(inner, below) };
+}
+
+/** @param above whether comments right above it, at its own column, are its own */
+function withoutPair(text: string, pair: Pair, above: boolean): string {
+  const key = rangeOf(pair.key)[0];
+  const column = columnOf(text, key);
+  let start = key - column;
+  const comment = new RegExp(`(?:^|\n) {${column}}#[^\n]*\n$`);
+  for (
+    let found = comment.exec(text.slice(0, start));
+    above && found;
+    found = comment.exec(text.slice(0, start))
+  )
+    start = found.index === 0 && text[0] !== "\n" ? 0 : found.index + 1;
+  const end = afterComments(text, nextLine(text, pairEnd(pair)), column + 1);
+  return text.slice(0, start) + text.slice(end);
+}
+
 /** The value that is meant, to compare with. */
 function placed(whole: unknown, [key, ...below]: readonly string[], value: unknown): unknown {
   if (key === undefined) return JSON.parse(JSON.stringify(value));

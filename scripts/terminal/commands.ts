@@ -35,13 +35,13 @@ const report = {
 export const commands = {
   plan: {
     name: "plan",
-    what: "what `up` would change on which host and with which steps; changes nothing",
+    what: "what `up` would change on which host and with which steps, and what fits where; changes nothing",
     words: ["stack"],
     options: {
       refresh: { type: "boolean", short: "r", what: "look at every host first" },
       json: { type: "boolean", what: "print the plan as JSON" },
     },
-    exitCodes: failed,
+    exitCodes: { "0": "done", "1": "a model does not fit, or it failed" },
     example: "npm run plan prod -- --refresh",
   },
   up: {
@@ -110,6 +110,29 @@ export const commands = {
     options: {},
     exitCodes: { "0": "done", "1": "some machine could not be read" },
     example: "npm run host refresh prod rack1",
+  },
+  "service add": {
+    name: "service add",
+    what: "finds what of a model on the hub fits where, pins its files and writes a service into the stack file",
+    words: ["stack", "name", "owner/model[:quant]"],
+    options: {
+      host: { type: "string", value: "NAME", what: "the machine that serves it; default: where it fits" },
+      engine: { type: "string", value: "NAME", what: "what serves it; default: by the model's files" },
+      port: { type: "string", value: "N", what: "port of its API; default: the first free one from 8080" },
+      token: { type: "boolean", what: "read a token for a gated repository: asked for, or on stdin" },
+      json: { type: "boolean", what: "print what was considered as JSON" },
+      yes: { type: "boolean", short: "y", what: "do not ask" },
+    },
+    exitCodes: { "0": "done", "1": "nothing fits, refused or failed" },
+    example: "npm run service add prod chat ggml-org/gemma-3-4b-it-GGUF:Q4_K_M",
+  },
+  "service remove": {
+    name: "service remove",
+    what: "takes a service out of the stack file; the next up takes it off its machines",
+    words: ["stack", "name"],
+    options: {},
+    exitCodes: failed,
+    example: "npm run service remove prod chat",
   },
   logs: {
     name: "logs",

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -64,6 +65,7 @@ async function typed(command: string, answers: readonly (readonly [RegExp, strin
 /** What somebody types who answers the questions of a line. */
 const answersTo: Record<string, readonly (readonly [RegExp, string])[]> = {
   "npm run host add": [[/Is it the same\?/, "yes"]],
+  "npm run service add": [[/Write chat into [^?]*\?/, "yes"]],
   "npm run up": [[/Do you want to perform this update\?[\s\S]*details/, "yes"]],
 };
 const answersOf = (command: string) =>
@@ -93,41 +95,32 @@ function emptyHome(): string {
   return home;
 }
 
-/**
- * Adds the excerpt as its comment says, at the end. And what only the lab needs: where its hub is, and a
- * limit, as its model never comes to the end of an answer.
- */
-function editor(): string {
-  const path = join(folder, "editor");
-  const excerpt = (blocks("yaml")[0] ?? "").replace(/^config: # stands there already.*\n/, "");
-  expect(excerpt).toMatch(/^ {2}gpu-hosts:services:\n/);
-  const text = `${filledIn(excerpt)}      extraArgs: [--predict, "8"]\n  gpu-hosts:mirrors: { hub: ${hub.url} }\n`;
-  writeFileSync(`${path}.yaml`, text);
-  writeFileSync(path, `#!/bin/sh\nexec cat ${path}.yaml >> "$1"\n`, { mode: 0o755 });
-  return path;
-}
+const stackFile = () => join(checkout(), "Pulumi.home.yaml");
 
-const json = async (path: string) => (await fetch(`${hub.url}/api/models/${path}`)).json();
+/**
+ * What only the lab needs, after some commands: where its hub is, and a limit, as its model never comes to the
+ * end of an answer.
+ */
+const labOnly: Record<string, () => void> = {
+  "npm run host add": () => appendFileSync(stackFile(), `  gpu-hosts:mirrors: { hub: "${hub.url}" }\n`),
+  "npm run service add": () => {
+    const text = readFileSync(stackFile(), "utf8");
+    const limited = text.replace(
+      "engine: llamacpp\n",
+      (line) => `${line}      extraArgs: [--predict, "8"]\n`,
+    );
+    expect(limited).not.toBe(text);
+    writeFileSync(stackFile(), limited);
+  },
+};
 
 describeLab("README: your first own host", () => {
   beforeAll(async () => {
     lab = await startLab({ hosts: [{ name: "solo", release: "forky" }] });
     solo = lab.host("solo");
     hub = await startHub(lab.gateway);
-    const repo = "lab/tiny-GGUF";
-    hub.publish(repo, { "tiny.gguf": tinyGguf() });
-    // Where the section says that they are to be found.
-    for (const path of ["revision/main", "tree/main"]) expect(section).toContain(path.slice(-9));
-    const { sha } = (await json(`${repo}/revision/main`)) as { sha: string };
-    const [file] = (await json(`${repo}/tree/main`)) as { lfs: { oid: string } }[];
-    words = {
-      "OWNER/NAME-GGUF": repo,
-      "FILE.gguf": "tiny.gguf",
-      COMMIT: sha,
-      SHA256: file?.lfs.oid ?? "",
-      USER: "ops",
-      ADDRESS: solo.address,
-    };
+    hub.publish("lab/tiny-GGUF", { "tiny.gguf": tinyGguf() });
+    words = { "OWNER/NAME-GGUF": "lab/tiny-GGUF", USER: "ops", ADDRESS: solo.address };
     folder = mkdtempSync(join(tmpdir(), "gpu-hosts-first-"));
     copyOfCheckout();
     terminal = openTerminal("stty cols 200 rows 50; bash --noprofile --norc -i", {
@@ -136,7 +129,6 @@ describeLab("README: your first own host", () => {
         PATH: process.env.PATH,
         HOME: emptyHome(),
         LANG: "C.UTF-8",
-        EDITOR: editor(),
         PS1: "[exit $?] ready> ",
         PULUMI_SKIP_UPDATE_CHECK: "true",
       },
@@ -153,8 +145,11 @@ describeLab("README: your first own host", () => {
   test("its commands lead from a bare machine to a model that is verified", async () => {
     const commands = (blocks("sh")[0] ?? "").trim().split("\n");
     expect(commands.length).toBeGreaterThan(8);
-    for (const command of commands) await typed(filledIn(command), answersOf(command));
-    const file = readFileSync(join(checkout(), "Pulumi.home.yaml"), "utf8");
+    for (const command of commands) {
+      await typed(filledIn(command), answersOf(command));
+      Object.entries(labOnly).find(([start]) => command.startsWith(start))?.[1]();
+    }
+    const file = readFileSync(stackFile(), "utf8");
     expect(file).toMatch(/^encryptionsalt: /m);
     expect(file).toContain(`hostKey: ${solo.hostKey}`);
   });
