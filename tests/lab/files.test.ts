@@ -74,18 +74,4 @@ describeLab("files on a host", () => {
       ),
     ).toBe("1\n/var/lib/gpu-hosts/owners:\nfiles\n\n/var/lib/gpu-hosts/owners/files:\n");
   });
-
-  test("a file that somebody made immutable is named as that, and what takes the lock off", async () => {
-    const inputs = await checked(wanted({ "/etc/locked": { content: "ours\n" } }));
-    await on("echo theirs > /etc/locked; chattr +i /etc/locked");
-    try {
-      await expect(engine.create(urn, inputs)).rejects.toThrow(
-        /\/etc\/locked is immutable \(chattr \+i\)[\s\S]*\n +chattr -i \/etc\/locked\n/,
-      );
-    } finally {
-      await on("chattr -i /etc/locked");
-    }
-    await engine.delete(urn, await engine.create(urn, inputs));
-    expect(await on("cat /etc/locked")).toBe("theirs\n");
-  });
 });
