@@ -28,12 +28,10 @@ await main("plan", async ({ words: [stack = ""], values }) => {
     for (const warning of warnings) console.error(harmless(warning));
     process.stdout.write(
       values.json
-        ? `${harmlessJson(JSON.stringify({ stack, resources: plan, fits }, undefined, 2))}
-`
+        ? `${harmlessJson(JSON.stringify({ stack, resources: plan, fits }, undefined, 2))}\n`
         : [planText(plan, { refreshed: values.refresh }), harmless(fitText(fits))]
             .filter((text) => text !== "")
-            .join("
-"),
+            .join("\n"),
     );
     // Its facts were read only now: the next preview and up refuse it themselves.
     return fits.some(({ decision }) => decision === "refuse") ? 1 : 0;

@@ -102,20 +102,6 @@ describeLab("files on a host", () => {
     await engine.delete(urn, made);
   });
 
-  test("a file that somebody made immutable is named as that, and what takes the lock off", async () => {
-    const inputs = await checked(wanted({ "/etc/locked": { content: "ours\n" } }));
-    await on("echo theirs > /etc/locked; chattr +i /etc/locked");
-    try {
-      await expect(engine.create(urn, inputs)).rejects.toThrow(
-        /\/etc\/locked is immutable \(chattr \+i\)[\s\S]*\n +chattr -i \/etc\/locked\n/,
-      );
-    } finally {
-      await on("chattr -i /etc/locked");
-    }
-    await engine.delete(urn, await engine.create(urn, inputs));
-    expect(await on("cat /etc/locked")).toBe("theirs\n");
-  });
-
   test("what the host exports to each login changes nothing", async () => {
     const hostile = { POSIXLY_CORRECT: "1", TAR_OPTIONS: "--bogus", GREP_OPTIONS: "-v", CDPATH: "/usr" };
     const lines = Object.entries(hostile).map(([name, value]) => `${name}=${value}`);
