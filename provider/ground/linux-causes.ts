@@ -3,6 +3,7 @@ import { libc } from "#facts/libc.ts";
 import { osRelease } from "#facts/os-release.ts";
 import type { Host } from "#transport/host.ts";
 import type { Cause } from "./ground.ts";
+import { memoryCause } from "./memory-causes.ts";
 
 /** Where steps write beside the path that an error names. */
 const usual = [
@@ -93,13 +94,13 @@ async function loaderCause(text: string, host: Host): Promise<Cause | undefined>
 
 /**
  * Looks at the machine for what the words of a failure point to: a file system that is read-only or full, a
- * program that was built for another system. `undefined` where they point to nothing of the kind, or where it
- * is not so.
+ * program that was built for another system, a GPU whose memory does not do. `undefined` where they point to
+ * nothing of the kind, or where it is not so.
  *
  * @param path the path that the step is about, if it is about one
  */
 export async function causeOf(text: string, host: Host, path?: string): Promise<Cause | undefined> {
-  return (await fileSystemCause(text, host, path)) ?? (await loaderCause(text, host));
+  return (await fileSystemCause(text, host, path)) ?? (await loaderCause(text, host)) ?? memoryCause(text);
 }
 
 async function fileSystemCause(text: string, host: Host, path?: string): Promise<Cause | undefined> {

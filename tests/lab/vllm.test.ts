@@ -182,7 +182,10 @@ printf 'x' >> /var/lib/gpu-hosts/models/lab/tiny/*/model.safetensors`);
   test("a context that does not fit fails early, with vLLM's words", async () => {
     await configure("0.32.0", { maxModelLen: 4096 });
     const output = failed(await up());
-    expect(output).toContain("the estimated maximum model length is 1024");
+    expect(output).toContain(
+      "a request of 4096 tokens needs 6.30 GiB of KV cache, and 1.31 GiB are left for it",
+    );
+    expect(output).toContain("set maxModelLen to 1024 or less");
     await configure("0.32.0");
     ok(await up());
     expect((await ask()).status).toBe(200);
