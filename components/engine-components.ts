@@ -1,6 +1,7 @@
 import type { Engines, engines } from "./engines.ts";
 import { Llamacpp } from "./llamacpp/llamacpp.ts";
 import type { ArgsOf, EngineComponent } from "./serving/engine-component.ts";
+import { Vllm } from "./vllm/vllm.ts";
 
 /** The component of each engine, which takes what the engine's schema makes of a service. */
 export type ComponentsOf<E extends Engines> = {
@@ -11,4 +12,7 @@ export type ComponentsOf<E extends Engines> = {
  * Every engine's component. Apart from engines.ts, since scripts read configurations and must not load
  * Pulumi's SDK.
  */
-export const components: ComponentsOf<typeof engines> = { llamacpp: Llamacpp };
+export const components: ComponentsOf<typeof engines> = {
+  llamacpp: Llamacpp,
+  vllm: Vllm,
+};

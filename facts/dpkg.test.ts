@@ -38,3 +38,7 @@ test("names that dpkg does not know are an answer, a database that it cannot rea
   const stderr = fixture("dpkg-cut-off.debian12.txt");
   expect(() => packages([]).parse({ exitCode: 2, stdout: "amd64\n", stderr })).toThrow("error: parsing file");
 });
+
+test("a package that is only mentioned by another one is not there", () => {
+  expect([...parse(fixture("dpkg-mentioned.debian12.txt")).keys()]).toEqual(["curl"]);
+});

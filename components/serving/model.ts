@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { declare } from "#provider/declare.ts";
 import { modelFiles } from "#provider/resources/model-files/model-files.ts";
-import { modelFile } from "#provider/resources/model-files/places.ts";
+import { modelFile, modelFolder } from "#provider/resources/model-files/places.ts";
 import { hashOf } from "./hash.ts";
 import type { ResourcePlace } from "./resource-place.ts";
 import type { Model } from "./service-schema.ts";
@@ -21,6 +21,9 @@ export function servedFile(service: string, model: Model): string {
   const [first = ""] = Object.keys(model.files);
   return modelFile(folderOf(service, model), first);
 }
+
+/** Folder on the machine with all files of a model. */
+export const servedFolder = (service: string, model: Model): string => modelFolder(folderOf(service, model));
 
 /**
  * Declares the files of a service's model on a machine.

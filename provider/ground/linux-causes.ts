@@ -6,6 +6,7 @@ import { osRelease } from "#facts/os-release.ts";
 import { sh, shownCommand } from "#transport/command.ts";
 import type { Host } from "#transport/host.ts";
 import type { Cause } from "./ground.ts";
+import { memoryCause } from "./memory-causes.ts";
 
 /** Where steps write beside the path that an error names. */
 const usual = [
@@ -96,8 +97,8 @@ async function loaderCause(text: string, host: Host): Promise<Cause | undefined>
 
 /**
  * Looks at the machine for what the words of a failure point to: a file system that is read-only or full, a
- * program that was built for another system, a file that is immutable. `undefined` where they point to nothing
- * of the kind, or where it is not so.
+ * program that was built for another system, a file that is immutable, a GPU whose memory does not do.
+ * `undefined` where they point to nothing of the kind, or where it is not so.
  *
  * @param path the path that the step is about, if it is about one
  */
@@ -105,7 +106,8 @@ export async function causeOf(text: string, host: Host, path?: string): Promise<
   return (
     (await fileSystemCause(text, host, path)) ??
     (await loaderCause(text, host)) ??
-    (await attributeCause(text, host, path))
+    (await attributeCause(text, host, path)) ??
+    memoryCause(text)
   );
 }
 

@@ -4,10 +4,12 @@ import { type AptRepository, startAptRepository } from "#lab/apt-repository.ts";
 import type { LabHost } from "#lab/host.ts";
 import { type Hub, memberToken, startHub } from "#lab/hub.ts";
 import { type Lab, startLab } from "#lab/lab.ts";
+import { type Pypi, startPypi } from "#lab/pypi.ts";
 import { describeLab } from "#tests/support/describe-lab.ts";
 import { ok } from "#tests/support/ended.ts";
 import { inventoryOf } from "#tests/support/stack-config.ts";
 import { traces } from "#tests/support/traces.ts";
+import { publishFixture } from "#tests/support/wheels.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 
 /**
@@ -18,6 +20,7 @@ import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 let lab: Lab;
 let hub: Hub;
 let repository: AptRepository;
+let pypi: Pypi;
 let workspace: Workspace;
 let alpha: LabHost;
 let before: string;
@@ -59,6 +62,7 @@ describeLab("a machine that was set up by hand", () => {
     alpha = lab.host("alpha");
     hub = await startHub(lab.gateway);
     repository = await startAptRepository(lab.gateway);
+    pypi = await startPypi(lab.gateway);
     await repository.publish([{ name: "lab-tool", version: "1.0" }]);
     const revision = hub.publish("lab/fixture", { "tiny.gguf": weights });
     model = `/var/lib/gpu-hosts/models/lab/fixture/${revision}`;
@@ -69,6 +73,7 @@ describeLab("a machine that was set up by hand", () => {
       "fixture:key": repository.key,
       "fixture:hub": hub.url,
       "fixture:token": memberToken,
+      ...(await publishFixture(pypi)),
       "fixture:revision": revision,
       "fixture:sha256": createHash("sha256").update(weights).digest("hex"),
     });
@@ -78,6 +83,7 @@ describeLab("a machine that was set up by hand", () => {
 
   afterAll(async () => {
     await repository?.close();
+    await pypi?.close();
     await hub?.close();
     await lab?.stop();
     workspace?.remove();

@@ -92,7 +92,7 @@ test.each<[string, object, string[]]>([
 
 test("engines are told by their names where one is unknown", () => {
   expect(refused({ chat: { ...chat, engine: "toi" } })).toEqual([
-    'services.chat.engine: must be one of "llamacpp", "toy", is "toi"',
+    'services.chat.engine: must be one of "llamacpp", "vllm", "toy", is "toi"',
   ]);
 });
 

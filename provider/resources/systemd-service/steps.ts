@@ -218,6 +218,9 @@ export function* remove(seen: Seen, context: Context<Want>): Generator<Step> {
 
   if (have.running && !before.running) yield stop(name);
   if (have.enabled && !before.enabled) yield run(sh`systemctl disable ${name}`);
+  // While systemd still knows from the unit which folder it is.
+  if (have.unit?.includes("\nCacheDirectory=") && before.unit === undefined)
+    yield run(sh`systemctl clean --what=cache ${name}`);
   yield* originals(name, have, before);
   yield* putBackElsewhere(before);
   const { link, dropIns, environment, owed } = places;
