@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { local } from "./local.ts";
 import { removeTree } from "./remove-tree.ts";
 
-/** A package that holds nothing but a line of text. */
-interface SmallPackage {
+/** A package that holds a line of text, and what it is told to. */
+export interface SmallPackage {
   readonly name: string;
   readonly version: string;
   /** As in a control file: `other (>= 1.0)`. */
@@ -15,6 +15,8 @@ interface SmallPackage {
   readonly conflicts?: string;
   /** Script run on the host after it is unpacked. */
   readonly postinst?: string;
+  /** Further files by absolute path, executable; `{ link }` is a symbolic link. */
+  readonly files?: Readonly<Record<string, string | { readonly link: string }>>;
 }
 
 /** Stands in for a vendor's flat package repository (NVIDIA's layout): signed, served over HTTP. */
@@ -32,7 +34,7 @@ export interface AptRepository {
 
 async function build(
   dir: string,
-  { name, version, depends, conflicts, postinst }: SmallPackage,
+  { name, version, depends, conflicts, postinst, files = {} }: SmallPackage,
 ): Promise<string> {
   const tree = join(dir, "build", `${name}_${version}`);
   await mkdir(join(tree, "DEBIAN"), { recursive: true });
@@ -48,6 +50,11 @@ async function build(
     "Description: stand-in for a vendor's package",
   ].join("\n");
   await writeFile(join(tree, "DEBIAN/control"), `${control}\n`);
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(join(tree, dirname(path)), { recursive: true });
+    if (typeof content === "string") await writeFile(join(tree, path), content, { mode: 0o755 });
+    else await symlink(content.link, join(tree, path));
+  }
   if (postinst) await writeFile(join(tree, "DEBIAN/postinst"), `#!/bin/sh\n${postinst}\n`, { mode: 0o755 });
   const file = `${name}_${version}_all.deb`;
   await local("dpkg-deb", ["--root-owner-group", "--build", tree, join(dir, "public", file)]);

@@ -6,12 +6,22 @@ import { download } from "./download/download.ts";
 import { files } from "./files/files.ts";
 import { firewall } from "./firewall/firewall.ts";
 import { modelFiles } from "./model-files/model-files.ts";
+import { nvidiaDriver } from "./nvidia-driver/nvidia-driver.ts";
 import { sourceBuild } from "./source-build/source-build.ts";
 import { systemdService } from "./systemd-service/systemd-service.ts";
 
 /** Every resource of the provider, by type; adding one is one line here. */
 export const definitions: ReadonlyMap<string, AnyDefinition> = new Map(
-  [aptPackages, aptSource, check, download, files, firewall, modelFiles, sourceBuild, systemdService].map(
-    (definition: AnyDefinition) => [definition.type, definition],
-  ),
+  [
+    aptPackages,
+    aptSource,
+    check,
+    download,
+    files,
+    firewall,
+    modelFiles,
+    nvidiaDriver,
+    sourceBuild,
+    systemdService,
+  ].map((definition: AnyDefinition) => [definition.type, definition]),
 );
