@@ -26,8 +26,10 @@ export const inputs = z
       ),
   })
   .refine(
-    ({ driver, branch, modules, repository }) =>
-      (driver === "managed") === [branch, modules, repository].every((value) => value !== undefined),
+    ({ driver, branch, modules, repository }) => {
+      const given = [branch, modules, repository].filter((value) => value !== undefined).length;
+      return given === (driver === "managed" ? 3 : 0);
+    },
     { error: "branch, modules and repository belong to `managed`, all three of them" },
   );
 

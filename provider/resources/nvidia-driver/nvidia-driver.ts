@@ -61,7 +61,13 @@ function* applyManaged(have: Seen, want: Managed): Generator<Step> {
   const refusal = have.status && refusalOf(have.status);
   if (refusal) throw new Error(refusal);
   if (findingAt(have, "packages")) return yield* installPackages(have, want);
+  const units = [
+    ...(findingAt(have, "persistence") ? [persistence] : []),
+    ...(findingAt(have, "fabric") ? [fabricManager] : []),
+  ];
   if (findingAt(have, "restart")) {
+    // They need the module, and come with it.
+    if (units.length > 0) yield run(sh`systemctl enable ${units}`);
     yield* restart(have, want);
     return;
   }
@@ -71,8 +77,7 @@ function* applyManaged(have: Seen, want: Managed): Generator<Step> {
       findingAt(have, "answer")?.text ?? "",
       "look at `journalctl -k` for NVRM and Xid on the machine; then run `up` again",
     );
-  if (findingAt(have, "persistence")) yield startUnit(persistence);
-  if (findingAt(have, "fabric")) yield startUnit(fabricManager);
+  yield* units.map(startUnit);
 }
 
 function* applyPresent(have: Seen, want: Want): Generator<Step> {
