@@ -90,7 +90,7 @@ const answers: Record<string, Answer> = {
     empty: "the driver sees no GPU, which is a failure",
   },
   "loaded modules": { fact: loadedModules(["nvidia"]), stdout: "nvidia=580.95.05\nnouveau=\nend\n" },
-  "NVIDIA's files": { fact: nvidiaInstalled, stdout: recorded("nvidia-installed.debian12") },
+  "NVIDIA's files": { fact: nvidiaInstalled, stdout: "kernel=6.1.0-40-amd64\nlibrary=580.95.05\nend\n" },
   "NVIDIA's packages": {
     fact: nvidiaPackages([], "http://192.0.2.1:8080"),
     stdout: recorded("nvidia-policy.debian12"),

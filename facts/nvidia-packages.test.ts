@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { nvidiaPackages } from "./nvidia-packages.ts";
 
+// Recorded from apt 2.6 (Debian 12) on the stand-in of NVIDIA's repository, with a branch pinned.
 const stdout = readFileSync(new URL("fixtures/nvidia-policy.debian12.txt", import.meta.url), "utf8");
 const read = (text: string, repository = "http://192.0.2.1:8080") =>
   nvidiaPackages([], repository).parse({ exitCode: 0, stdout: text, stderr: "" });

@@ -73,8 +73,11 @@ const stanza = (control: string, file: string, deb: Buffer) =>
 
 const sha256 = (data: Buffer | string) => createHash("sha256").update(data).digest("hex");
 
-/** @param address this machine's on the lab's network */
-export async function startAptRepository(address: string): Promise<AptRepository> {
+/**
+ * @param address this machine's on the lab's network
+ * @param path where on the server it lies, as a vendor has one for each system: `/debian12/x86_64`
+ */
+export async function startAptRepository(address: string, path = ""): Promise<AptRepository> {
   const dir = await mkdtemp("/var/tmp/gpu-hosts-apt-");
   const home = join(dir, "gnupg");
   await mkdir(home, { mode: 0o700 });
@@ -91,8 +94,9 @@ export async function startAptRepository(address: string): Promise<AptRepository
   await makeKey();
 
   const server = createServer((request, response) => {
-    const path = join(dir, "public", decodeURIComponent(request.url ?? "/").replaceAll("..", ""));
-    readFile(path).then(
+    const asked = decodeURIComponent(request.url ?? "/").replaceAll("..", "");
+    const file = asked.startsWith(`${path}/`) ? asked.slice(path.length) : "/";
+    readFile(join(dir, "public", file)).then(
       (data) => response.end(data),
       () => response.writeHead(404).end(),
     );
@@ -102,7 +106,7 @@ export async function startAptRepository(address: string): Promise<AptRepository
   await listening;
 
   return {
-    url: `http://${address}:${(server.address() as AddressInfo).port}`,
+    url: `http://${address}:${(server.address() as AddressInfo).port}${path}`,
     get key() {
       return key;
     },

@@ -89,7 +89,7 @@ export const wishOf = ({ nvidia, driver, gpus }: DriverMachine): NvidiaWish | un
     : undefined);
 
 /** Key of NVIDIA's repositories; its fingerprint is the one in NVIDIA's installation guide. */
-export const keyCommand =
+const keyCommand =
   "curl -fsS https://developer.download.nvidia.com/compute/cuda/repos/debian12/x86_64/3bf863cc.pub";
 
 /**

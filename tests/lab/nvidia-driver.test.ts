@@ -9,6 +9,10 @@ import { type Bench, benchOn } from "#tests/support/lab-bench.ts";
 
 // What stands in for the kernel's part and for the packages: lab/nvidia-repository.ts.
 
+// The form of pciutils' `lspci -nn -d 10de:`.
+const card =
+  "01:00.0 VGA compatible controller [0300]: NVIDIA Corporation AD102 [GeForce RTX 4090] [10de:2684] (rev a1)\n";
+
 describeLab("NvidiaDriver", () => {
   let lab: Lab;
   let bench: Bench;
@@ -26,9 +30,6 @@ describeLab("NvidiaDriver", () => {
   /** A program in the place of a system's own, which prints what is given. */
   const say = (program: string, text: string) =>
     on(`cat > ${program} && chmod 755 ${program}`, { input: `#!/bin/sh\ncat <<'END'\n${text}END\n` });
-  // The form of pciutils' `lspci -nn -d 10de:`.
-  const card =
-    "01:00.0 VGA compatible controller [0300]: NVIDIA Corporation AD102 [GeForce RTX 4090] [10de:2684] (rev a1)\n";
 
   beforeAll(async () => {
     lab = await startLab({ hosts: [{ name: "alpha", release: "bookworm" }] });
@@ -70,7 +71,7 @@ describeLab("NvidiaDriver", () => {
     // By hand: a newer version of the branch, and then the pin gone and the next branch.
     await repository.publish(nvidiaRepository(["580.95.05", "580.105.08", "590.48.01"], kernel));
     await on("apt-get update -qq && apt-get upgrade -qq -y");
-    expect(await on("dpkg-query -W -f '${Version}' nvidia-driver-cuda")).toBe("580.105.08-1");
+    expect(await installed()).toContain("nvidia-driver-cuda=580.105.08-1");
     expect(await life.drift()).toEqual(["restart"]);
     await expect(life.up(managed())).rejects.toThrow(
       /module 580.95.05 is loaded and 580.105.08 is installed[\s\S]*set nvidia.allowReboot: true/,

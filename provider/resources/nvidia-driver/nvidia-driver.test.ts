@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { findingsOf } from "#provider/contract/resource.ts";
 import { shown } from "#provider/contract/step.ts";
 import { nvidiaDriver } from "./nvidia-driver.ts";
-import type { NvidiaStatus } from "./observe.ts";
 import { driverParts, foreignPackages, missingParts } from "./packages.ts";
+import type { NvidiaStatus } from "./status.ts";
 
 const repository = "https://nvidia.example/ubuntu2404/x86_64/";
 const want = nvidiaDriver.inputs.parse({ driver: "managed", branch: 580, modules: "open", repository });
@@ -34,6 +34,14 @@ test("the pin comes first, and what it leads to is looked at anew", () => {
   const taken = steps(seen({ packages: "missing: all" }));
   expect(taken.at(-2)).toBe("apt-get install nvidia-driver-pinning-580 linux-headers-6.8.0-45-generic");
   expect(taken.at(-1)).toMatch(/^look again/);
+});
+
+test("a branch without packages ends before any is installed", () => {
+  const have = seen(
+    { packages: "missing: libraries" },
+    { missing: ["nvidia-dkms-580"], unknown: ["libraries"] },
+  );
+  expect(steps(have)).toEqual(["look for the driver's packages"]);
 });
 
 test("a restart is a step of its own where it is allowed, and otherwise the end", () => {

@@ -4,8 +4,9 @@ import { defineResource, findingAt, type Observation } from "#provider/contract/
 import { again, reboot, run, type Step } from "#provider/contract/step.ts";
 import { sh } from "#transport/command.ts";
 import { inputs, isManaged, type Managed, type Want } from "./inputs.ts";
-import { fabricManager, itemName, type NvidiaStatus, observeDriver, persistence } from "./observe.ts";
+import { fabricManager, itemName, observeDriver, persistence } from "./observe.ts";
 import { refusalOf } from "./refusals.ts";
+import type { NvidiaStatus } from "./status.ts";
 
 type Seen = Observation<Want, NvidiaStatus>;
 
@@ -14,30 +15,29 @@ const stop = (title: string, why: string, hint: string): Step =>
   run(sh`printf '%s\\n' ${why} >&2; exit 1`, { title, hint });
 
 function* installPackages({ status }: Seen, { repository, branch }: Managed): Generator<Step> {
-  const wanted = Object.fromEntries((status?.missing ?? []).map((name) => [name, "any"]));
+  const { missing = [], unknown = [] } = status ?? {};
+  if (unknown.length > 0)
+    return yield stop(
+      "look for the driver's packages",
+      `${repository} has nothing of branch ${branch} for: ${unknown.join(", ")}`,
+      "choose another branch in the host's `nvidia`; on the machine: apt-cache policy 'nvidia-*'",
+    );
+  const wanted = Object.fromEntries(missing.map((name) => [name, "any"]));
   yield* aptReady;
-  if (Object.keys(wanted).length > 0) {
-    yield run(refreshLists(wanted), {
-      title: "refresh package lists, fetch the driver's packages",
-      turn: "apt",
-      timeoutSeconds: 7200,
-    });
-    yield run(install(wanted), {
-      title: `apt-get install ${Object.keys(wanted).join(" ")}`,
-      turn: "apt",
-      timeoutSeconds: 7200,
-      explain: whyNot(wanted),
-      hint: "correct the host's `nvidia`, or the machine's package sources; then run `up` again",
-    });
-    // They begin the names of packages that only the pin decides, or need a second look.
-    yield again("which packages the repository has for this branch, and what is loaded now");
-    return;
-  }
-  yield stop(
-    "look for the driver's packages",
-    `${repository} has nothing of branch ${branch} for: ${(status?.unknown ?? []).join(", ")}`,
-    "choose another branch in the host's `nvidia`; on the machine: apt-cache policy 'nvidia-*'",
-  );
+  yield run(refreshLists(wanted), {
+    title: "refresh package lists, fetch the driver's packages",
+    turn: "apt",
+    timeoutSeconds: 7200,
+  });
+  yield run(install(wanted), {
+    title: `apt-get install ${missing.join(" ")}`,
+    turn: "apt",
+    timeoutSeconds: 7200,
+    explain: whyNot(wanted),
+    hint: "correct the host's `nvidia`, or the machine's package sources; then run `up` again",
+  });
+  // The pin decides which packages come next, and those decide whether a restart does.
+  yield again("what the repository has for this branch now, and what is loaded");
 }
 
 function* restart(have: Seen, { allowReboot }: Want): Generator<Step> {

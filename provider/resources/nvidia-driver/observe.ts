@@ -19,32 +19,11 @@ import {
   pinningPackage,
 } from "./packages.ts";
 import { foreignDriver, secureBootProblem } from "./refusals.ts";
+import type { NvidiaStatus } from "./status.ts";
 
 /** Units that a driver is not complete without. */
 export const persistence = "nvidia-persistenced.service";
 export const fabricManager = "nvidia-fabricmanager.service";
-
-/** A type, as an interface is no record. */
-export type NvidiaStatus = {
-  /** Version of the module in the running kernel. */
-  readonly loaded: string | null;
-  /** Version of the libraries on disk. */
-  readonly installed: string | null;
-  /** Cards on the bus. */
-  readonly cards: readonly string[];
-  /** Our packages by name. */
-  readonly packages: Readonly<Record<string, string>>;
-  readonly wsl: boolean;
-  /** A driver of another source, with the way to be rid of it. */
-  readonly foreign: string | null;
-  /** What stands against loading a module; null: nothing. */
-  readonly secureBoot: string | null;
-  /** Packages that are to be installed now. */
-  readonly missing: readonly string[];
-  /** Parts of which the repository has no package. */
-  readonly unknown: readonly string[];
-  readonly needsRestart: boolean;
-};
 
 /** The running kernel and the disk disagree, which programs are told as an NVML version mismatch. */
 function restartReason(
@@ -149,7 +128,8 @@ async function observeManaged(
     foreign: foreign ?? null,
     secureBoot: secureBootProblem(boot) ?? null,
     missing: absent.length > 0 ? absent : missing.names,
-    unknown: missing.unknown,
+    // What the repository has of the branch is known once its pin is there.
+    unknown: absent.length > 0 ? [] : missing.unknown,
     // A driver is about to be installed, or one waits to be loaded.
     needsRestart: machine.restart !== undefined || lacks.length > 0,
   };

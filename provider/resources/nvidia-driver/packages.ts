@@ -53,7 +53,7 @@ export const candidateNames = ({ branch }: Managed, kernel: string): readonly st
 ];
 
 /** Version without Debian's epoch and revision: `580.95.05`. */
-export const upstream = (version: string): string => version.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
+const upstream = (version: string): string => version.replace(/^\d+:/, "").replace(/-[^-]*$/, "");
 
 export const branchOf = (version: string): number => Number.parseInt(upstream(version), 10);
 

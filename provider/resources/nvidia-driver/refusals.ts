@@ -1,6 +1,6 @@
 import type { SecureBoot } from "#facts/secure-boot.ts";
-import type { NvidiaStatus } from "./observe.ts";
 import { foreignPackages, type Packages } from "./packages.ts";
+import type { NvidiaStatus } from "./status.ts";
 
 const present = "or leave that driver to whoever put it there: `driver: present` for the host";
 
