@@ -12,6 +12,7 @@ import { fileSystems } from "./file-systems.ts";
 import { contents, entries } from "./files.ts";
 import { ipv4Addresses } from "./ip-address.ts";
 import { journal } from "./journal.ts";
+import { loadedModules } from "./kernel-modules.ts";
 import { libc } from "./libc.ts";
 import { lockedPaths } from "./lsattr.ts";
 import { cpuCores } from "./lscpu.ts";
@@ -19,12 +20,15 @@ import { nvidiaCards } from "./lspci.ts";
 import { memoryTotal } from "./meminfo.ts";
 import { stampedFiles } from "./model-files.ts";
 import { nftTable } from "./nftables.ts";
+import { nvidiaInstalled } from "./nvidia-installed.ts";
+import { nvidiaPackages } from "./nvidia-packages.ts";
 import { gpus } from "./nvidia-smi.ts";
 import { osRelease } from "./os-release.ts";
 import { diversions, packageFiles } from "./package-files.ts";
 import { askHttp } from "./probes/openai.ts";
 import { completionProbe } from "./probes/probe.ts";
 import { runningFiles } from "./running-files.ts";
+import { secureBoot } from "./secure-boot.ts";
 import { listenersOn, sshPorts } from "./ss.ts";
 import { showUnit, unitFiles } from "./systemd.ts";
 import { ufw } from "./ufw.ts";
@@ -92,6 +96,16 @@ const answers: Record<string, Answer> = {
       "0, GPU-5d3c0e8a-0000-0000-0000-000000000001, NVIDIA GeForce RTX 4090, 580.95.05, 24564, 512, 3, 41, 8.9\n" +
       "1, GPU-5d3c0e8a-0000-0000-0000-000000000002, NVIDIA GB10, 580.95.05, [N/A], [N/A], 0, [N/A], 12.1\n",
     empty: "the driver sees no GPU, which is a failure",
+  },
+  "loaded modules": { fact: loadedModules(["nvidia"]), stdout: "nvidia=580.95.05\nnouveau=\nend\n" },
+  "NVIDIA's files": { fact: nvidiaInstalled, stdout: "kernel=6.1.0-40-amd64\nlibrary=580.95.05\nend\n" },
+  "NVIDIA's packages": {
+    fact: nvidiaPackages([], "http://192.0.2.1:8080"),
+    stdout: recorded("nvidia-policy.debian12"),
+  },
+  "Secure Boot": {
+    fact: secureBoot,
+    stdout: "SecureBoot enabled\n/var/lib/dkms/mok.pub is already enrolled\nend\n",
   },
   meminfo: { fact: memoryTotal, stdout: recorded("meminfo.debian12") },
   "model files": {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nvidiaCards } from "./lspci.ts";
+import { nvidiaCards, nvidiaSwitches } from "./lspci.ts";
 
 const read = (stdout: string) => nvidiaCards.parse({ exitCode: 0, stdout, stderr: "" });
 
@@ -17,6 +17,7 @@ test("graphics cards, without their sound functions, bridges and switches", () =
     { model: "NVIDIA Corporation AD102 [GeForce RTX 4090]", id: "10de:2684" },
     { model: "NVIDIA Corporation GH100 [H200 SXM 141GB]", id: "10de:2335" },
   ]);
+  expect(nvidiaSwitches.parse({ exitCode: 0, stdout, stderr: "" })).toBe(1);
 });
 
 test("a list without names, and no card", () => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { jump, jumpProblem } from "./jumps.ts";
 import { hostName, isLoginUser, isPlainAddress, localFile, port, secretLine } from "./kinds.ts";
 import { machineFacts } from "./machine-facts.ts";
+import { nvidiaWish } from "./nvidia-wish.ts";
 import { parseValue, problemReport } from "./problems.ts";
 
 /** A Linux machine. Holds no secret. */
@@ -65,6 +66,7 @@ const linuxEntry = z.strictObject({
     .describe(
       "true: the next `up` removes our parts from the machine. gone: they are forgotten without contact. Then delete the entry.",
     ),
+  nvidia: nvidiaWish.optional(),
   ...machineFacts.shape,
 });
 

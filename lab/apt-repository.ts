@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { local } from "./local.ts";
 import { removeTree } from "./remove-tree.ts";
 
-/** A package that holds nothing but a line of text. */
-interface SmallPackage {
+/** A package that holds a line of text, and what it is told to. */
+export interface SmallPackage {
   readonly name: string;
   readonly version: string;
   /** As in a control file: `other (>= 1.0)`. */
@@ -16,8 +16,8 @@ interface SmallPackage {
   readonly recommends?: string;
   /** Script run on the host after it is unpacked. */
   readonly postinst?: string;
-  /** What it brings beside that line: path → content, run by all. */
-  readonly files?: Readonly<Record<string, string>>;
+  /** Further files by absolute path, executable; `{ link }` is a symbolic link. */
+  readonly files?: Readonly<Record<string, string | { readonly link: string }>>;
 }
 
 /** Stands in for a vendor's flat package repository (NVIDIA's layout): signed, served over HTTP. */
@@ -41,12 +41,10 @@ async function build(
   await mkdir(join(tree, "DEBIAN"), { recursive: true });
   await mkdir(join(tree, "usr/share", name), { recursive: true });
   await writeFile(join(tree, "usr/share", name, "version"), `${version}\n`);
-  for (const [path, content] of Object.entries(files)) {
-    await mkdir(dirname(join(tree, path)), { recursive: true });
-    await writeFile(join(tree, path), content, { mode: 0o755 });
-  }
   const md5 = (content: string) => createHash("md5").update(content).digest("hex");
-  const sums = Object.entries(files).map(([path, content]) => `${md5(content)}  ${path.slice(1)}\n`);
+  const sums = Object.entries(files).flatMap(([path, content]) =>
+    typeof content === "string" ? [`${md5(content)}  ${path.slice(1)}\n`] : [],
+  );
   await writeFile(join(tree, "DEBIAN/md5sums"), sums.join(""));
   const control = [
     `Package: ${name}`,
@@ -59,6 +57,11 @@ async function build(
     "Description: stand-in for a vendor's package",
   ].join("\n");
   await writeFile(join(tree, "DEBIAN/control"), `${control}\n`);
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(join(tree, dirname(path)), { recursive: true });
+    if (typeof content === "string") await writeFile(join(tree, path), content, { mode: 0o755 });
+    else await symlink(content.link, join(tree, path));
+  }
   if (postinst) await writeFile(join(tree, "DEBIAN/postinst"), `#!/bin/sh\n${postinst}\n`, { mode: 0o755 });
   const file = `${name}_${version}_all.deb`;
   await local("dpkg-deb", ["--root-owner-group", "--build", tree, join(dir, "public", file)]);
@@ -77,8 +80,11 @@ const stanza = (control: string, file: string, deb: Buffer) =>
 
 const sha256 = (data: Buffer | string) => createHash("sha256").update(data).digest("hex");
 
-/** @param address this machine's on the lab's network */
-export async function startAptRepository(address: string): Promise<AptRepository> {
+/**
+ * @param address this machine's on the lab's network
+ * @param path where on the server it lies, as a vendor has one for each system: `/debian12/x86_64`
+ */
+export async function startAptRepository(address: string, path = ""): Promise<AptRepository> {
   const dir = await mkdtemp("/var/tmp/gpu-hosts-apt-");
   const home = join(dir, "gnupg");
   await mkdir(home, { mode: 0o700 });
@@ -95,8 +101,9 @@ export async function startAptRepository(address: string): Promise<AptRepository
   await makeKey();
 
   const server = createServer((request, response) => {
-    const path = join(dir, "public", decodeURIComponent(request.url ?? "/").replaceAll("..", ""));
-    readFile(path).then(
+    const asked = decodeURIComponent(request.url ?? "/").replaceAll("..", "");
+    const file = asked.startsWith(`${path}/`) ? asked.slice(path.length) : "/";
+    readFile(join(dir, "public", file)).then(
       (data) => response.end(data),
       () => response.writeHead(404).end(),
     );
@@ -106,7 +113,7 @@ export async function startAptRepository(address: string): Promise<AptRepository
   await listening;
 
   return {
-    url: `http://${address}:${(server.address() as AddressInfo).port}`,
+    url: `http://${address}:${(server.address() as AddressInfo).port}${path}`,
     get key() {
       return key;
     },

@@ -66,7 +66,7 @@ test.each<[string, { [key: string]: unknown }, string[]]>([
   [
     "an unknown key with nothing near",
     { mirrors: { debian: "http://x" } },
-    ["mirrors.debian: is not a known key; known here: hub, llamacpp"],
+    ["mirrors.debian: is not a known key; known here: hub, nvidia, llamacpp"],
   ],
   [
     "a wrong type",
@@ -253,6 +253,23 @@ test.each<[string, { [key: string]: unknown }, string[]]>([
     ['services.big.engine: must be "llamacpp", is "lama"'],
   ],
   ["no engine", { services: { big: {} } }, ['services.big.engine: is missing; it must be "llamacpp"']],
+  [
+    "a managed driver without the key of its repository, that the GPU cannot have",
+    {
+      hosts: {
+        rack1: {
+          ...linux("10.0.0.11"),
+          release: "Debian GNU/Linux 13 (trixie)",
+          gpus: [{ model: "RTX 5090", pciId: "10de:2b85" }],
+          nvidia: { driver: "managed", modules: "proprietary" },
+        },
+      },
+    },
+    [
+      expect.stringMatching(/^hosts\.rack1\.nvidia\.driver: managed needs base\.nvidiaKey/),
+      "hosts.rack1.nvidia: its GPUs (RTX 5090) need the open modules; write `modules: auto`",
+    ],
+  ],
 ])("%s is refused", (_what, raw, expected) => {
   expect(refused(raw)).toEqual(expected);
 });

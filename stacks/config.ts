@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { engines as allEngines, type Engines } from "#components/engines.ts";
+import { driverProblems } from "#components/nvidia/driver-wants.ts";
 import type { Service } from "#components/serving/engine.ts";
 import { credentials, type HostEntry, hostEntry } from "#inventory/inventory.ts";
 import { hostName } from "#inventory/kinds.ts";
@@ -144,6 +145,20 @@ function baseProblems(
   ];
 }
 
+/** What is wished of a machine's NVIDIA driver and cannot be had there. */
+const nvidiaProblems = (
+  hosts: Readonly<Record<string, HostEntry>>,
+  base: Partial<Configuration["base"]>,
+): Problem[] =>
+  Object.entries(hosts).flatMap(([name, host]) =>
+    host.retire
+      ? []
+      : driverProblems(host, base.nvidiaKey !== undefined).map(({ path, text }) => ({
+          path: ["hosts", name, "nvidia", ...path],
+          text,
+        })),
+  );
+
 /**
  * The keys of a wrong service that are right, so that its hosts and ports are checked in the same run. Each
  * is judged alone, since a schema with a rule over the whole has no partial form. Absent ones get their
@@ -212,6 +227,7 @@ export function parseConfiguration(
     ...refresh.problems,
     ...unknownHostProblems(["credentials"], raw.credentials, names),
     ...baseProblems(base.value ?? {}, names, hosts.values),
+    ...nvidiaProblems(hosts.values, base.value ?? {}),
     ...engineProblems(services.values, { engines, stack, machines: hosts.values }),
     ...fitProblems(services.values, hosts.values, { engines, warn, ...(facts ? { facts } : {}) }),
   ];

@@ -2,8 +2,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { components as allComponents } from "#components/engine-components.ts";
 import { engines as allEngines, type Engines } from "#components/engines.ts";
 import { LinuxGuest, LinuxHost, LostHost } from "#components/linux-host/linux-host.ts";
+import { NvidiaDriver } from "#components/nvidia/driver.ts";
+import { wishOf } from "#components/nvidia/driver-wants.ts";
 import type { EngineComponent, ServingHost } from "#components/serving/engine-component.ts";
 import { groupAddress } from "#components/serving/machine.ts";
+import type { HostEntry } from "#inventory/inventory.ts";
 import type { Announced } from "./announce.ts";
 import { claimsOf } from "./claims.ts";
 import { unguardedPortWarnings } from "./guests.ts";
@@ -23,9 +26,20 @@ function forgetCommands(name: string, address: string, all: Configuration["base"
   );
 }
 
+/** The NVIDIA driver of a machine that has a GPU; where another stack has the base, it is that stack's. */
+function declareDriver(
+  name: string,
+  machine: HostEntry,
+  source: { readonly mirror: string; readonly key: string | undefined },
+  after: readonly pulumi.Resource[],
+): readonly pulumi.Resource[] {
+  if (!machine.base || wishOf(machine) === undefined) return [];
+  return new NvidiaDriver(name, { machine, ...source, after }).parts;
+}
+
 /** The base of every machine that stays, with what all that is on it opens. */
 function declareHosts(configuration: Configuration, engines: Engines): Record<string, ServingHost> {
-  const { hosts, credentials, base } = configuration;
+  const { hosts, credentials, base, mirrors } = configuration;
   const openings = openingsByHost({ hosts, claims: claimsOf(configuration, engines) });
   for (const line of unguardedPortWarnings(hosts, openings)) void pulumi.log.warn(line);
   const unitPrefixes = Object.values(engines).map(({ unitPrefix }) => unitPrefix);
@@ -43,7 +57,11 @@ function declareHosts(configuration: Configuration, engines: Engines): Record<st
     };
     const { parts } = entry.base ? new LinuxHost(name, args) : new LinuxGuest(name);
     const { address } = entry;
-    serving[name] = { name, address, groupAddress: groupAddress(entry), record: entry, base: parts };
+    const driver = declareDriver(name, entry, { mirror: mirrors.nvidia ?? "", key: base.nvidiaKey }, parts);
+    serving[name] = {
+      ...{ name, address, groupAddress: groupAddress(entry), record: entry },
+      base: [...parts, ...driver],
+    };
   }
   return serving;
 }

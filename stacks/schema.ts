@@ -39,11 +39,16 @@ const hub: MirrorSpec = {
   description: "The model hub, or a mirror that answers its paths.",
 };
 
-/** `gpu-hosts:mirrors`: the model hub, and what the engines have of their own. */
+const nvidia: MirrorSpec = {
+  address: "https://developer.download.nvidia.com/compute/cuda/repos",
+  description: "NVIDIA's package repositories, or a mirror of their paths.",
+};
+
+/** `gpu-hosts:mirrors`: the model hub, NVIDIA's repositories, and what the engines have of their own. */
 export function mirrorsSchema(engines: Engines) {
   const specs = Object.values(engines).flatMap(({ mirrors }) => Object.entries(mirrors));
   const shape = Object.fromEntries(
-    [["hub", hub] as const, ...specs].map(([key, { address, description }]) => [
+    [["hub", hub] as const, ["nvidia", nvidia] as const, ...specs].map(([key, { address, description }]) => [
       key,
       httpAddress.default(address).describe(description),
     ]),
@@ -95,6 +100,13 @@ export const baseSchema = (engines: Engines) =>
         .default([...drivers, ...Object.values(engines).flatMap(({ heldPackages }) => heldPackages)])
         .describe(
           "Beginnings of package names that unattended-upgrades leaves alone, as it would restart what serves.",
+        ),
+      nvidiaKey: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          "Public key that signs NVIDIA's repositories, armored or the base64 of a binary one; needed where a host has `nvidia.driver: managed`.",
         ),
       openings: orEmpty(
         z

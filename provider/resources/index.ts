@@ -6,6 +6,7 @@ import { download } from "./download/download.ts";
 import { files } from "./files/files.ts";
 import { firewall } from "./firewall/firewall.ts";
 import { modelFiles } from "./model-files/model-files.ts";
+import { nvidiaDriver } from "./nvidia-driver/nvidia-driver.ts";
 import { pythonVenv } from "./python-venv/python-venv.ts";
 import { sourceBuild } from "./source-build/source-build.ts";
 import { systemdService } from "./systemd-service/systemd-service.ts";
@@ -20,6 +21,7 @@ export const definitions: ReadonlyMap<string, AnyDefinition> = new Map(
     files,
     firewall,
     modelFiles,
+    nvidiaDriver,
     pythonVenv,
     sourceBuild,
     systemdService,

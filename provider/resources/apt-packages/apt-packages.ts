@@ -3,18 +3,8 @@ import { aptFree, automaticPackages } from "#facts/apt.ts";
 import { packages as dpkgPackages, type Package } from "#facts/dpkg.ts";
 import { diversions, packageFiles } from "#facts/package-files.ts";
 import { packageName, packageVersion } from "#inventory/kinds.ts";
-import { keepAside } from "#provider/contract/linux-steps.ts";
 import {
-  type Context,
-  defineResource,
-  type Finding,
-  findingAt,
-  type Json,
-  type Observation,
-} from "#provider/contract/resource.ts";
-import { run, type Step, wait } from "#provider/contract/step.ts";
-import {
-  configureInterrupted,
+  aptReady,
   install,
   markAutomatic,
   markManual,
@@ -24,7 +14,17 @@ import {
   removeUnneeded,
   undivert,
   whyNot,
-} from "./commands.ts";
+} from "#provider/contract/apt.ts";
+import { keepAside } from "#provider/contract/linux-steps.ts";
+import {
+  type Context,
+  defineResource,
+  type Finding,
+  findingAt,
+  type Json,
+  type Observation,
+} from "#provider/contract/resource.ts";
+import { run, type Step } from "#provider/contract/step.ts";
 import { damagedPackages, divertedFiles, packageFindings } from "./package-findings.ts";
 
 const inputs = z.strictObject({
@@ -73,22 +73,6 @@ function wrongWith({ status }: Package, isAutomatic: boolean): string | undefine
 
 const defined = <V>(entries: readonly (readonly [string, V | undefined])[]): [string, V][] =>
   entries.filter((entry): entry is [string, V] => entry[1] !== undefined);
-
-/** Before anything else. Nobody may install beside us, and what broke off is brought to its end. */
-const aptReady: readonly Step[] = [
-  wait({
-    what: "apt to be free",
-    command: aptFree,
-    deadlineSeconds: 1200,
-    hint: "wait for it to end, or see to it on the machine (systemctl status PID); then run `up` again",
-  }),
-  run(configureInterrupted, {
-    title: "dpkg --configure -a",
-    turn: "apt",
-    timeoutSeconds: 1800,
-    explain: aptFree,
-  }),
-];
 
 /**
  * What came with us goes, and what was only a dependency before us is that again. What was asked for before

@@ -1,6 +1,9 @@
 import { aptFree } from "#facts/apt.ts";
 import { packageNotes } from "#provider/contract/linux-steps.ts";
 import { raw, type ShellCommand, script, sh, shellScript } from "#transport/command.ts";
+import { run, type Step, wait } from "./step.ts";
+
+// Commands and steps of apt that several resources of Linux hosts take.
 
 /** Versions by package name; `any` for no particular one. */
 type Wanted = Readonly<Record<string, string>>;
@@ -34,8 +37,24 @@ function installArguments(wanted: Wanted): string[] {
 }
 
 /** Finishes what an interrupted dpkg left; nothing to do is fine. */
-export const configureInterrupted: ShellCommand = sh`${quiet}
+const configureInterrupted: ShellCommand = sh`${quiet}
 dpkg --force-confdef --force-confold --configure -a`;
+
+/** Before anything else. Nobody may install beside us, and what broke off is brought to its end. */
+export const aptReady: readonly Step[] = [
+  wait({
+    what: "apt to be free",
+    command: aptFree,
+    deadlineSeconds: 1200,
+    hint: "wait for it to end, or see to it on the machine (systemctl status PID); then run `up` again",
+  }),
+  run(configureInterrupted, {
+    title: "dpkg --configure -a",
+    turn: "apt",
+    timeoutSeconds: 1800,
+    explain: aptFree,
+  }),
+];
 
 /** What the last refresh of the lists complained of, to be told when an installation fails. */
 const refreshErrors = "/run/gpu-hosts-apt-update";
