@@ -107,25 +107,22 @@ describeLab("files on a host", () => {
     const lines = Object.entries(hostile).map(([name, value]) => `${name}=${value}`);
     await on(`printf '%s\n' ${lines.join(" ")} >> /etc/environment`);
     await on(`{ printf 'export %s\n' ${lines.join(" ")}; cat /root/.bashrc; } > /b; mv /b /root/.bashrc`);
-    const again = await startEngine(config());
-    try {
-      const { inputs } = await again.check(
-        urn,
-        wanted({
-          "/etc/lab": { directory: true, mode: "0750", owner: "daemon:daemon" },
-          "/etc/lab/a": { content: "a", owner: "daemon:daemon" },
-          "/etc/lab/link": { symlink: "a" },
-        }),
-      );
-      const made = await again.create(urn, inputs);
-      expect(await on("stat -c '%a %U %n' /etc/lab /etc/lab/a; cat /etc/lab/link")).toBe(
-        "750 daemon /etc/lab\n644 daemon /etc/lab/a\na",
-      );
-      expect((await again.read(urn, made)).inputs).toEqual(inputs);
-      await again.delete(urn, made);
-      expect(await on("ls /etc | grep -cx lab || true")).toBe("0\n");
-    } finally {
-      await again.stop();
-    }
+    // The environment is that of the login, and the one before it has the lock.
+    await engine.stop();
+    engine = await startEngine(config());
+    const inputs = await checked(
+      wanted({
+        "/etc/lab": { directory: true, mode: "0750", owner: "daemon:daemon" },
+        "/etc/lab/a": { content: "a", owner: "daemon:daemon" },
+        "/etc/lab/link": { symlink: "a" },
+      }),
+    );
+    const made = await engine.create(urn, inputs);
+    expect(await on("stat -c '%a %U %n' /etc/lab /etc/lab/a; cat /etc/lab/link")).toBe(
+      "750 daemon /etc/lab\n644 daemon /etc/lab/a\na",
+    );
+    expect((await engine.read(urn, made)).inputs).toEqual(inputs);
+    await engine.delete(urn, made);
+    expect(await on("ls /etc | grep -cx lab || true")).toBe("0\n");
   });
 });
