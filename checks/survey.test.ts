@@ -8,6 +8,7 @@ import { memoryTotal } from "#facts/meminfo.ts";
 import { gpus } from "#facts/nvidia-smi.ts";
 import { osRelease } from "#facts/os-release.ts";
 import { uname } from "#facts/uname.ts";
+import { machineFacts } from "#inventory/machine-facts.ts";
 import { keyOf } from "#transport/command.ts";
 import { HostError } from "#transport/errors.ts";
 import { fakeHost } from "#transport/fake.ts";
@@ -65,6 +66,23 @@ test("a card that no driver answers for is named by the bus, with the reason", a
   const { facts, gpuTrouble } = await survey(fakeHost({ ...answers, [keyOf(nvidiaCards.command)]: card }));
   expect(facts.gpus).toEqual([{ model: "NVIDIA Corporation GH100 [H200 SXM 141GB]", pciId: "10de:2335" }]);
   expect(gpuTrouble).toContain("driver is missing");
+});
+
+test("what the inventory could not hold is left out and told, so that one machine cannot spoil the stack file", async () => {
+  const host = fakeHost(answers);
+  const reading = {
+    state: "ok",
+    gpus: [{ name: "A\u001b[2J", driver: "580.1 evil: 1", memoryTotalMib: 1024, uuid: "GPU-1" }],
+  };
+  const ask = async <T>(fact: Fact<T>): Promise<T> =>
+    fact.name === gpus.name ? (reading as T) : await host.ask(fact);
+  const { facts, leftOut } = await survey({ ...host, ask } as Host);
+  expect(Object.keys(facts)).toEqual(["release", "architecture", "cpuCores", "memoryGiB", "diskGiB"]);
+  expect(leftOut).toEqual([
+    "driver: must be a version such as 580.95.05",
+    "gpus[0].model: must be one line without control characters",
+  ]);
+  expect(machineFacts.safeParse(facts).success).toBe(true);
 });
 
 test("a tool that hangs or is missing hides nothing else", async () => {

@@ -6,7 +6,8 @@ import { memoryTotal } from "#facts/meminfo.ts";
 import { type GpuReading, gpus } from "#facts/nvidia-smi.ts";
 import { type OsRelease, osRelease } from "#facts/os-release.ts";
 import { uname } from "#facts/uname.ts";
-import type { MachineFacts } from "#inventory/machine-facts.ts";
+import { type MachineFacts, machineFacts } from "#inventory/machine-facts.ts";
+import { parseValue, problemLines } from "#inventory/problems.ts";
 import { HostError } from "#transport/errors.ts";
 import type { Fact, Host } from "#transport/host.ts";
 
@@ -14,6 +15,8 @@ import type { Fact, Host } from "#transport/host.ts";
 export interface Survey {
   /** What the inventory keeps. */
   readonly facts: MachineFacts;
+  /** What the machine told and the inventory could not hold, a line each: `driver: must be a version …`. */
+  readonly leftOut: readonly string[];
   readonly system: OsRelease;
   readonly hostname: string;
   readonly addresses: readonly InterfaceAddress[];
@@ -41,22 +44,33 @@ export async function survey(host: Host): Promise<Survey> {
     unlessUnknown(host, nvidiaCards),
   ]);
   const { found, trouble } = gpusOf(reading, cards ?? []);
+  const told = {
+    release: system.name,
+    architecture: names.architecture,
+    ...(cores === undefined ? {} : { cpuCores: cores }),
+    ...(memory === undefined ? {} : { memoryGiB: tenths(memory / gib) }),
+    ...(disk === undefined ? {} : { diskGiB: Math.round(disk.size / gib) }),
+    ...(reading?.state === "ok" && reading.gpus[0]?.driver ? { driver: reading.gpus[0].driver } : {}),
+    gpus: found,
+  };
   return {
-    facts: {
-      release: system.name,
-      architecture: names.architecture,
-      ...(cores === undefined ? {} : { cpuCores: cores }),
-      ...(memory === undefined ? {} : { memoryGiB: tenths(memory / gib) }),
-      ...(disk === undefined ? {} : { diskGiB: Math.round(disk.size / gib) }),
-      ...(reading?.state === "ok" && reading.gpus[0]?.driver ? { driver: reading.gpus[0].driver } : {}),
-      gpus: found,
-    },
+    ...whatFits(told),
     system,
     hostname: names.hostname,
     addresses: addresses ?? [],
     freeGiB: disk && Math.round(disk.available / gib),
     gpuTrouble: trouble,
   };
+}
+
+/**
+ * A machine may tell anything, and an inventory that its own schema refuses could not be used for any machine.
+ */
+function whatFits(told: MachineFacts): Pick<Survey, "facts" | "leftOut"> {
+  const { problems } = parseValue(machineFacts, told, []);
+  const wrong = new Set(problems.map(({ path: [key] }) => key));
+  const facts = Object.fromEntries(Object.entries(told).filter(([key]) => !wrong.has(key)));
+  return { facts, leftOut: problemLines(problems) };
 }
 
 async function unlessUnknown<T>(host: Host, fact: Fact<T>): Promise<T | undefined> {
