@@ -87,9 +87,7 @@ rack1
   ✗ chat-unit    Files  drifted
       a|b is "2", should be "1"
 
-rack2
-  ? could not look (2 resources)
-      rack2: no <answer>
+rack2  ? could not look (2 resources): rack2: no <answer>
 \`\`\`
 `);
   const well = { ...report, results: [result("rack1", "base", {})] };

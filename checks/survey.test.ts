@@ -68,6 +68,23 @@ test("a card that no driver answers for is named by the bus, with the reason", a
   expect(gpuTrouble).toContain("driver is missing");
 });
 
+test("what the inventory could not hold is left out and told, so that one machine cannot spoil the stack file", async () => {
+  const host = fakeHost(answers);
+  const reading = {
+    state: "ok",
+    gpus: [{ name: "A\u001b[2J", driver: "580.1 evil: 1", memoryTotalMib: 1024, uuid: "GPU-1" }],
+  };
+  const ask = async <T>(fact: Fact<T>): Promise<T> =>
+    fact.name === gpus.name ? (reading as T) : await host.ask(fact);
+  const { facts, leftOut } = await survey({ ...host, ask } as Host);
+  expect(Object.keys(facts)).toEqual(["release", "architecture", "cpuCores", "memoryGiB", "diskGiB"]);
+  expect(leftOut).toEqual([
+    "driver: must be a version such as 580.95.05",
+    "gpus[0].model: must be one line without control characters",
+  ]);
+  expect(machineFacts.safeParse(facts).success).toBe(true);
+});
+
 test("a tool that hangs or is missing hides nothing else", async () => {
   const host = fakeHost(answers);
   const failing: readonly string[] = [gpus.name, cpuCores.name];

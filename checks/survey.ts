@@ -7,6 +7,7 @@ import { type GpuReading, gpus } from "#facts/nvidia-smi.ts";
 import { type OsRelease, osRelease } from "#facts/os-release.ts";
 import { uname } from "#facts/uname.ts";
 import { type MachineFacts, machineFacts } from "#inventory/machine-facts.ts";
+import { parseValue, problemLines } from "#inventory/problems.ts";
 import { HostError } from "#transport/errors.ts";
 import { oneLine } from "#transport/harmless.ts";
 import type { Fact, Host } from "#transport/host.ts";
@@ -15,6 +16,8 @@ import type { Fact, Host } from "#transport/host.ts";
 export interface Survey {
   /** What the inventory keeps. */
   readonly facts: MachineFacts;
+  /** What the machine told and the inventory could not hold, a line each: `driver: must be a version …`. */
+  readonly leftOut: readonly string[];
   readonly system: OsRelease;
   readonly hostname: string;
   readonly addresses: readonly InterfaceAddress[];
@@ -42,16 +45,17 @@ export async function survey(host: Host): Promise<Survey> {
     unlessUnknown(host, nvidiaCards),
   ]);
   const { found, trouble } = gpusOf(reading, cards ?? []);
+  const told = {
+    release: system.name,
+    architecture: names.architecture,
+    ...(cores === undefined ? {} : { cpuCores: cores }),
+    ...(memory === undefined ? {} : { memoryGiB: tenths(memory / gib) }),
+    ...(disk === undefined ? {} : { diskGiB: Math.round(disk.size / gib) }),
+    ...(reading?.state === "ok" && reading.gpus[0]?.driver ? { driver: reading.gpus[0].driver } : {}),
+    gpus: found,
+  };
   return {
-    facts: knownFacts({
-      release: system.name,
-      architecture: names.architecture,
-      ...(cores === undefined ? {} : { cpuCores: cores }),
-      ...(memory === undefined ? {} : { memoryGiB: tenths(memory / gib) }),
-      ...(disk === undefined ? {} : { diskGiB: Math.round(disk.size / gib) }),
-      ...(reading?.state === "ok" && reading.gpus[0]?.driver ? { driver: reading.gpus[0].driver } : {}),
-      gpus: found,
-    }),
+    ...keepKnownFacts(told),
     system: { ...system, name: oneLine(system.name) },
     hostname: oneLine(names.hostname),
     addresses: (addresses ?? []).map((it) => ({ ...it, device: oneLine(it.device) })),
@@ -64,15 +68,14 @@ export async function survey(host: Host): Promise<Survey> {
  * What the schema of the inventory takes of it, each text harmless: one odd answer must not make the stack file
  * unusable for all machines.
  */
-function knownFacts(told: MachineFacts): MachineFacts {
-  const plain = JSON.parse(JSON.stringify(told), (_, value) =>
+function keepKnownFacts(told: MachineFacts): Pick<Survey, "facts" | "leftOut"> {
+  const plain: MachineFacts = JSON.parse(JSON.stringify(told), (_, value) =>
     typeof value === "string" ? oneLine(value) : value,
   );
-  const taken = Object.entries(machineFacts.shape).flatMap(([key, schema]) => {
-    const { data } = schema.safeParse(plain[key]);
-    return data === undefined ? [] : [[key, data] as const];
-  });
-  return Object.fromEntries(taken);
+  const { problems } = parseValue(machineFacts, plain, []);
+  const wrong = new Set(problems.map(({ path: [key] }) => key));
+  const facts = Object.fromEntries(Object.entries(plain).filter(([key]) => !wrong.has(key)));
+  return { facts, leftOut: problemLines(problems) };
 }
 
 async function unlessUnknown<T>(host: Host, fact: Fact<T>): Promise<T | undefined> {

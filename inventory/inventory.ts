@@ -91,7 +91,7 @@ export const hosts = z.record(hostName, hostEntry).superRefine((entries, context
 
 /** Secrets for reaching one machine (`gpuhost:credentials.<name>`). */
 export const credentials = z.strictObject({
-  privateKey: z.string().optional().describe("Text of the private key, in place of `identityFile`."),
+  privateKey: z.string().min(1).optional().describe("Text of the private key, in place of `identityFile`."),
   passphrase: secretLine.optional().describe("Passphrase of the private key."),
   sudoPassword: secretLine.optional().describe("Password for sudo, when it asks for one."),
 });

@@ -25,10 +25,19 @@ export function pathText(path: readonly PropertyKey[]): string {
   }, "");
 }
 
+/** What steers a terminal, or turns the direction of a line, is shown by its number: it comes from the file. */
+const shown = (text: string) =>
+  text.replaceAll(
+    /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
 /** One line a problem, in the order of the paths; the same line never twice. */
 export function problemLines(problems: readonly Problem[]): string[] {
   return [
-    ...new Set(problems.map(({ path, text }) => (path.length > 0 ? `${pathText(path)}: ${text}` : text))),
+    ...new Set(
+      problems.map(({ path, text }) => shown(path.length > 0 ? `${pathText(path)}: ${text}` : text)),
+    ),
   ];
 }
 

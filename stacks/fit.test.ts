@@ -140,12 +140,11 @@ test("two services on one card: the second has what the first leaves", () => {
   );
 });
 
-test("arguments that take memory count: cache type, further slots, a context of their own", () => {
-  const cache = (extraArgs: string[]) =>
-    fitOf("llama-3.1-8b", "vengeance", { extraArgs })?.needs[0]?.cacheMiB;
-  expect(cache([])).toBe(1024);
-  expect(cache(["--cache-type-k", "q8_0", "--cache-type-v=q8_0"])).toBe(544);
-  expect(cache(["-c", "16384"])).toBe(2048);
+test("what takes memory counts: cache types among the arguments, a context of its own", () => {
+  const cache = (change: object) => fitOf("llama-3.1-8b", "vengeance", change)?.needs[0]?.cacheMiB;
+  expect(cache({})).toBe(1024);
+  expect(cache({ extraArgs: ["--cache-type-k", "q8_0", "--cache-type-v=q8_0"] })).toBe(544);
+  expect(cache({ context: 16_384 })).toBe(2048);
 });
 
 test("what is not known is never refused, and said", () => {

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { declare } from "#provider/declare.ts";
+import { declare, outputDeclared } from "#provider/declare.ts";
 import { aptSource } from "#provider/resources/apt-source/apt-source.ts";
 import { nvidiaDriver } from "#provider/resources/nvidia-driver/nvidia-driver.ts";
 import { type DriverMachine, managedDriver, wishOf } from "./driver-wants.ts";
@@ -58,6 +58,6 @@ export class NvidiaDriver extends pulumi.ComponentResource {
         ),
       ];
     } else this.parts = [];
-    this.registerOutputs();
+    this.registerOutputs(outputDeclared(this));
   }
 }

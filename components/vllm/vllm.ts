@@ -5,7 +5,7 @@ import { apiKeyFile } from "#components/serving/api-key.ts";
 import { type ArgsOf, hostNamed, type ServedModel } from "#components/serving/engine-component.ts";
 import { hashOf } from "#components/serving/hash.ts";
 import { declareModel, servedFolder } from "#components/serving/model.ts";
-import { declare } from "#provider/declare.ts";
+import { declare, outputDeclared } from "#provider/declare.ts";
 import { files } from "#provider/resources/files/files.ts";
 import { renderEnvironment } from "#provider/resources/systemd-service/environment-file.ts";
 import type { vllm } from "./config.ts";
@@ -73,7 +73,7 @@ export class Vllm extends pulumi.ComponentResource implements ServedModel {
     this.url = apiUrl(service, host.address);
     this.model = modelName(name, service);
     this.units = { [host.name]: [names.unit] };
-    this.registerOutputs({ url: this.url, model: this.model });
+    this.registerOutputs({ url: this.url, model: this.model, ...outputDeclared(this) });
   }
 }
 

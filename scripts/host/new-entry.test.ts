@@ -27,6 +27,7 @@ const host = {
       { device: "tailscale0", address: "100.101.1.2" },
     ],
     freeGiB: undefined,
+    leftOut: [],
     gpuTrouble: undefined,
   },
 };

@@ -8,7 +8,7 @@ import type { commands } from "#scripts/terminal/commands.ts";
 import { voice } from "#scripts/terminal/output.ts";
 import { ensurePulumi } from "#toolchain/install.ts";
 import { harmless } from "#transport/harmless.ts";
-import { changesText } from "./survey-text.ts";
+import { changesText, leftOutText } from "./survey-text.ts";
 
 /**
  * `host refresh`: reads again what the machines have, one or all, and writes what changed into their entries.
@@ -39,7 +39,7 @@ export async function refreshHosts({
     const before = hostsIn(text)[name];
     if (before === undefined)
       throw new Error(`${basename(file)} has no host ${name}; was it edited just now?`);
-    const changes = changesText(before, result.facts);
+    const changes = [...changesText(before, result.facts), ...result.leftOut.map(leftOutText)];
     text = withFacts(text, name, result.facts);
     console.log([`${name}: ${changes.length === 0 ? "as it was" : ""}`.trim(), ...changes].join("\n  "));
   }

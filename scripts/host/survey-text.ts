@@ -4,7 +4,7 @@ type Facts = Survey["facts"];
 type Gpu = NonNullable<Facts["gpus"]>[number];
 
 /** What a machine told, in a few lines for the operator. */
-export function surveyText({ facts, freeGiB, gpuTrouble }: Survey): string {
+export function surveyText({ facts, leftOut, freeGiB, gpuTrouble }: Survey): string {
   const { release, architecture, cpuCores, memoryGiB, diskGiB, gpus = [] } = facts;
   const free = freeGiB === undefined ? "" : `, ${freeGiB} GiB of it free`;
   const parts = [
@@ -14,12 +14,16 @@ export function surveyText({ facts, freeGiB, gpuTrouble }: Survey): string {
   ].flat();
   const cards = gpus.length === 0 ? ["no NVIDIA GPU"] : gpus.map(gpuText);
   return [
-    `${release}, ${architecture}`,
+    [release, architecture].filter((known) => known !== undefined).join(", "),
     parts.join(", "),
     ...cards,
+    ...leftOut.map(leftOutText),
     ...(gpuTrouble === undefined ? [] : [`the GPU cannot be used yet: ${gpuTrouble}`]),
   ].join("\n");
 }
+
+/** A fact that the machine told in a form that the inventory does not take. */
+export const leftOutText = (problem: string): string => `not written, as what it told is none: ${problem}`;
 
 function gpuText({ model, memoryGiB, computeCapability, pciId }: Gpu): string {
   const known = [
