@@ -33,3 +33,9 @@ test("names that dpkg does not know are an answer, a database that it cannot rea
   const stderr = fixture("dpkg-cut-off.debian12.txt");
   expect(() => packages([]).parse({ exitCode: 2, stdout: "amd64\n", stderr })).toThrow("error: parsing file");
 });
+
+test("a package that dpkg only knows by name, since another recommends it, has no architecture and is not there", () => {
+  // Recorded on a Debian 12.
+  const stdout = "amd64\nless\t\tnot-installed\t\tunknown\n";
+  expect(packages([]).parse({ exitCode: 1, stdout, stderr: "" }).size).toBe(0);
+});

@@ -11,7 +11,7 @@ export interface Package {
   readonly held?: true;
 }
 
-const row = /^([a-z0-9][a-z0-9+.-]*)\t([a-z0-9-]+)\t([a-z-]+)\t(\S*)(?:\t([a-z]+))?$/;
+const row = /^([a-z0-9][a-z0-9+.-]*)\t([a-z0-9-]*)\t([a-z-]+)\t(\S*)(?:\t([a-z]+))?$/;
 
 function parsePackages(finished: Finished): ReadonlyMap<string, Package> {
   // 1: it does not know some of the names. 2 is a failure: its database cannot be read.
