@@ -17,6 +17,11 @@ test("a package that is installed for a foreign architecture only is not there",
   );
 });
 
+test("a package that was there once is not there", () => {
+  // As dpkg 1.21 printed it of a package that was removed and purged by autoremove.
+  expect(parse("amd64\nlab-alt\t\tnot-installed\t\tunknown\n").size).toBe(0);
+});
+
 test("an answer without architecture is not understood", () => {
   expect(() => parse("")).toThrow("architecture");
 });
@@ -34,8 +39,6 @@ test("names that dpkg does not know are an answer, a database that it cannot rea
   expect(() => packages([]).parse({ exitCode: 2, stdout: "amd64\n", stderr })).toThrow("error: parsing file");
 });
 
-test("a package that dpkg only knows by name, since another recommends it, has no architecture and is not there", () => {
-  // Recorded on a Debian 12.
-  const stdout = "amd64\nless\t\tnot-installed\t\tunknown\n";
-  expect(packages([]).parse({ exitCode: 1, stdout, stderr: "" }).size).toBe(0);
+test("a package that is only mentioned by another one is not there", () => {
+  expect([...parse(fixture("dpkg-mentioned.debian12.txt")).keys()]).toEqual(["curl"]);
 });

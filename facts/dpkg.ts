@@ -11,6 +11,8 @@ export interface Package {
   readonly held?: true;
 }
 
+// Of a package that dpkg only knows by name, as one that was there once or that another one mentions, the
+// architecture is empty.
 const row = /^([a-z0-9][a-z0-9+.-]*)\t([a-z0-9-]*)\t([a-z-]+)\t(\S*)(?:\t([a-z]+))?$/;
 
 function parsePackages(finished: Finished): ReadonlyMap<string, Package> {
