@@ -150,7 +150,7 @@ describeLab("AptPackages", () => {
       await on(`apt-mark hold lab-server; ${command}`);
       expect({ command, seen: await life.drift() }).toEqual({
         command,
-        seen: [`${kind}["lab-server"]["${server}"]`],
+        seen: [`${kind}.lab-server["${server}"]`],
       });
       await life.up(wants);
       expect({ command, seen: await life.drift() }).toEqual({ command, seen: [] });
@@ -159,7 +159,7 @@ describeLab("AptPackages", () => {
       );
     }
     await on(`echo other > ${kernels}; apt-mark unhold lab-server`);
-    expect(await life.drift()).toEqual([`content["liblab-kernels"]["${kernels}"]`]);
+    expect(await life.drift()).toEqual([`content.liblab-kernels["${kernels}"]`]);
     await life.up(wants);
     expect(await on(`cat ${kernels}; apt-mark showauto 'liblab*'`)).toBe("kernels\nliblab-kernels\n");
     await life.destroy();
