@@ -5,7 +5,10 @@ import { type Lab, startLab } from "#lab/lab.ts";
 import { nvidiaRepository } from "#lab/nvidia-repository.ts";
 import { nvidiaDriver } from "#provider/resources/nvidia-driver/nvidia-driver.ts";
 import { describeLab } from "#tests/support/describe-lab.ts";
+import { failed, ok } from "#tests/support/ended.ts";
 import { type Bench, benchOn } from "#tests/support/lab-bench.ts";
+import { inventoryEntry } from "#tests/support/stack-config.ts";
+import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
 
 // What stands in for the kernel's part and for the packages: lab/nvidia-repository.ts.
 
@@ -149,5 +152,65 @@ describeLab("NvidiaDriver", () => {
     expect(life.said.join("\n")).toMatch(/reboot \(nouveau drives the card/);
     expect(await life.drift()).toEqual([]);
     await life.destroy();
+  });
+});
+
+describeLab("a stack with a managed driver", () => {
+  let lab: Lab;
+  let repository: AptRepository;
+  let workspace: Workspace;
+  const on = (command: string, options?: ExecOptions) => lab.host("alpha").exec(command, options);
+
+  beforeAll(async () => {
+    lab = await startLab({ hosts: [{ name: "alpha", release: "bookworm" }] });
+    repository = await startAptRepository(lab.gateway, "/debian12/x86_64");
+    await repository.publish(nvidiaRepository(["580.95.05", "590.48.01"], (await on("uname -r")).trim()));
+    await on("cat > /usr/bin/lspci && chmod 755 /usr/bin/lspci", {
+      input: `#!/bin/sh\ncat <<'END'\n${card}END\n`,
+    });
+    workspace = createWorkspace();
+  });
+
+  afterAll(async () => {
+    await repository?.close();
+    await lab?.stop();
+    workspace?.remove();
+  });
+
+  const pulumi = (verb: string, ...args: string[]) => workspace.pulumi(verb, "--stack", "lab", ...args);
+  const configure = (nvidia: object) =>
+    workspace.configure("lab", {
+      "gpuhost:hosts": {
+        alpha: inventoryEntry(lab.host("alpha"), {
+          release: "Debian GNU/Linux 12 (bookworm)",
+          architecture: "x86_64",
+          gpus: [{ model: "NVIDIA Corporation AD102 [GeForce RTX 4090]", pciId: "10de:2684" }],
+          nvidia,
+        }),
+      },
+      "gpu-hosts:mirrors": { nvidia: repository.url.replace("/debian12/x86_64", "") },
+      "gpu-hosts:base": { nvidiaKey: repository.key },
+    });
+
+  test("source, packages, restart, and the next `up` changes nothing", async () => {
+    await configure({ driver: "managed" });
+    const preview = ok(await pulumi("preview"));
+    expect(preview).toContain("NvidiaDriver");
+    const stopped = failed(await pulumi("up", "--yes", "--skip-preview"));
+    expect(stopped).toContain("set nvidia.allowReboot: true in the host's entry");
+    expect(await on("cat /etc/apt/sources.list.d/nvidia.sources")).toContain("/debian12/x86_64/");
+    expect(await on("cat /etc/apt/apt.conf.d/52gpu-hosts-unattended-upgrades")).toContain('"^nvidia-"');
+
+    await configure({ driver: "managed", allowReboot: true });
+    ok(await pulumi("up", "--yes", "--skip-preview"));
+    expect(await on("nvidia-smi")).toContain("580.95.05");
+    ok(await pulumi("up", "--yes", "--skip-preview", "--expect-no-changes"));
+    ok(await workspace.script("drift", "lab"));
+    ok(await pulumi("destroy", "--yes", "--skip-preview"));
+    expect(
+      await on(
+        "dpkg -l '*nvidia*' 2>/dev/null | grep -c ^ii; ls /etc/apt/sources.list.d/nvidia.sources 2>&1; true",
+      ),
+    ).toMatch(/^0\nls: cannot access/);
   });
 });
