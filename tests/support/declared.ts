@@ -39,7 +39,7 @@ function seenAs(type: string, name: string, marked: Record<string, unknown>): De
 
 /** Declarations of the run in progress; the mocks of a process are set once. */
 let seen: Declared[] = [];
-/** Outputs that components registered in the run in progress, by name. */
+/** Outputs that components registered in the run in progress, by URN. */
 export const componentOutputs = new Map<string, Readonly<Record<string, unknown>>>();
 const registered = new Map<string, Registration>();
 
@@ -81,7 +81,7 @@ monitor.registerResource = (request, answer) => {
 
 const registerOutputs = monitor.registerResourceOutputs.bind(monitor);
 monitor.registerResourceOutputs = (request, answer) => {
-  componentOutputs.set(request.getUrn().split("::").at(-1) ?? "", request.getOutputs().toJavaScript());
+  componentOutputs.set(request.getUrn(), request.getOutputs().toJavaScript());
   registerOutputs(request, answer);
 };
 
