@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { dirname } from "node:path/posix";
 import { ownersFolder } from "#facts/owners.ts";
-import { sh } from "#transport/command.ts";
+import { raw, sh } from "#transport/command.ts";
 import { type RunStep, run } from "./step.ts";
 
 // Steps that several resources of Linux hosts take.
@@ -9,9 +9,14 @@ import { type RunStep, run } from "./step.ts";
 /** Pattern for the units of all long steps of that name, whatever their inputs: the hash is 12 digits. */
 export const longUnits = (name: string): string => `gpu-hosts-${name}-${"[0-9a-f]".repeat(12)}`;
 
-/** Stops the work of long steps of that name, as of a download whose resource goes. */
+/** Where long steps work: a folder each, of which those that failed stay to be looked at. */
+export const longFolder = "/var/lib/gpu-hosts/long";
+
+/** Ends the work of long steps of that name, as of a download whose resource goes, and what is left of it. */
 export const stopLong = (name: string): RunStep =>
-  run(sh`systemctl stop ${`${longUnits(name)}.service`}`, { title: `stop ${name}, if it still runs` });
+  run(sh`systemctl stop ${`${longUnits(name)}.service`} && rm -rf -- ${longFolder}/${raw(longUnits(name))}`, {
+    title: `stop ${name}, if it still runs`,
+  });
 
 const copyOf = (path: string) =>
   `${ownersFolder}/files/${createHash("sha256").update(path).digest("hex").slice(0, 32)}`;
