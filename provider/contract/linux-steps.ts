@@ -12,9 +12,14 @@ export const longUnits = (name: string): string => `gpu-hosts-${name}-${"[0-9a-f
 /** Which packages came along with ours. It goes with the last owner of anything on the machine. */
 export const packageNotes = `${ownersFolder}/packages`;
 
-/** Stops the work of long steps of that name, as of a download whose resource goes. */
+/** Where long steps work: a folder each, of which those that failed stay to be looked at. */
+export const longFolder = "/var/lib/gpu-hosts/long";
+
+/** Ends the work of long steps of that name, as of a download whose resource goes, and what is left of it. */
 export const stopLong = (name: string): RunStep =>
-  run(sh`systemctl stop ${`${longUnits(name)}.service`}`, { title: `stop ${name}, if it still runs` });
+  run(sh`systemctl stop ${`${longUnits(name)}.service`} && rm -rf -- ${longFolder}/${raw(longUnits(name))}`, {
+    title: `stop ${name}, if it still runs`,
+  });
 
 const copyOf = (path: string) =>
   `${ownersFolder}/files/${createHash("sha256").update(path).digest("hex").slice(0, 32)}`;

