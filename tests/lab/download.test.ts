@@ -128,7 +128,7 @@ describeLab("Download", () => {
       `${top}/.archives/tool:\n${generations.join("\n")}\n\n${top}/tool:\n${generations.join("\n")}\n`,
     );
     await life.down(download, third);
-    expect(await on("ls -A /var/lib/gpu-hosts")).toBe("long\nowners\n");
+    expect(await on("ls -d /var/lib/gpu-hosts 2>&1 || true")).toContain("No such file");
   });
 
   test("a content whose times were put back is seen; what is only touched is no drift; an older record counts as it did", async () => {
