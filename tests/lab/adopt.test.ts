@@ -7,6 +7,7 @@ import { type Lab, startLab } from "#lab/lab.ts";
 import { type Pypi, startPypi } from "#lab/pypi.ts";
 import { describeLab } from "#tests/support/describe-lab.ts";
 import { ok } from "#tests/support/ended.ts";
+import { installNvidiaSmi } from "#tests/support/nvidia-smi.ts";
 import { inventoryOf } from "#tests/support/stack-config.ts";
 import { traces } from "#tests/support/traces.ts";
 import { publishFixture } from "#tests/support/wheels.ts";
@@ -80,6 +81,7 @@ describeLab("a machine that was set up by hand", () => {
       "fixture:revision": revision,
       "fixture:sha256": createHash("sha256").update(weights).digest("hex"),
     });
+    await installNvidiaSmi(alpha);
     await alpha.exec(byHand(), { timeoutSeconds: 200 });
     before = await alpha.exec(`${look()}; true`);
   });

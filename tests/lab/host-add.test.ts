@@ -6,6 +6,7 @@ import type { LabHost } from "#lab/host.ts";
 import { type Lab, startLab } from "#lab/lab.ts";
 import { describeLab } from "#tests/support/describe-lab.ts";
 import { ok, refusals } from "#tests/support/ended.ts";
+import { installNvidiaSmi } from "#tests/support/nvidia-smi.ts";
 import { openTerminal } from "#tests/support/terminal.ts";
 import { startWindowsSshd } from "#tests/support/windows-sshd.ts";
 import { createWorkspace, type Workspace } from "#tests/support/workspace.ts";
@@ -204,9 +205,7 @@ describeLab("host add", () => {
     expect(ok(await host("refresh", "lab", "asking"))).toContain("asking: as it was");
     expect(text()).toBe(before);
 
-    await alpha.exec("cat > /usr/local/bin/nvidia-smi && chmod +x /usr/local/bin/nvidia-smi", {
-      input: `#!/bin/sh\necho '0, GPU-5d3c0e8a, NVIDIA GeForce RTX 4090, 580.95.05, 24564, 512, 3, 41, 8.9'\n`,
-    });
+    await installNvidiaSmi(alpha);
     const right = hosts().asking.memoryGiB;
     writeFileSync(file(), before.replace(/(asking:[\s\S]*?memoryGiB:) .*/, "$1 1 # two of four slots"));
     const output = ok(await host("refresh", "lab", "asking"));
