@@ -1,4 +1,4 @@
-import { sh } from "#transport/command.ts";
+import { script, sh, shellScript } from "#transport/command.ts";
 import type { Fact } from "#transport/host.ts";
 import { linesOf, partsOf } from "./lines.ts";
 
@@ -40,16 +40,23 @@ export interface Downloaded {
   readonly others: ReadonlyMap<string, number>;
 }
 
-/** All entries below the working directory, one line each, sorted; `ctime` is in newer records only. */
-const entries = (ctime: "" | " %C@") =>
-  sh`find . -type d -printf '%y\\t%m\\t%U:%G\\t\\t\\t%p\\n' -o -printf ${`%y\\t%m\\t%U:%G\\t%s %T@ %i${ctime}\\t%l\\t%p\\n`} | LC_ALL=C sort`;
+/**
+ * `entries` prints all below the working directory, one line each, sorted; its parameter is ` %C@` for the
+ * ctime, which newer records hold.
+ */
+const entries = sh`entries() {
+  find . -type d -printf '%y\\t%m\\t%U:%G\\t\\t\\t%p\\n' -o -printf "%y\\t%m\\t%U:%G\\t%s %T@ %i$1\\t%l\\t%p\\n" | LC_ALL=C sort
+}`;
 
 /**
  * Everything below the working directory, as a record has it and {@link downloaded} compares it: the entries,
  * then the hash of each file. Nothing may be done to the files afterwards; moving the folder is fine.
  */
-export const listing = sh`${entries(" %C@")}
+export const listing = sh`${entries}
+entries ' %C@'
 find . -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum | sed 's/^\\([0-9a-f]*\\)  /sum\\t\\1\\t/'`;
+
+const comparison = script(import.meta.url, "./downloads.sh");
 
 /**
  * A folder beside the record of what was put there. Only lines that differ travel. Files that somebody touched
@@ -65,30 +72,8 @@ export const downloaded = (
   deep = false,
 ): Fact<Downloaded> => ({
   name: `download in ${places.folder}`,
-  command: sh`d=${places.folder} r=${places.record} tab=$(printf '\\t')
-entries() { if grep -q "^sum$tab" "$r"; then ${entries(" %C@")}; else ${entries("")}; fi; }
-[ -d "$d" ] && echo present
-[ -f "$r" ] && printf 'record\\t%s\\n' "$(head -n 1 -- "$r")"
-if [ -d "$d" ] && [ -f "$r" ]; then
-  lines=$( (cd "$d" && entries) | { exec 3<&0; tail -n +2 -- "$r" | grep -v "^sum$tab" | LC_ALL=C comm -3 --nocheck-order --output-delimiter='>' - /dev/fd/3; } | awk -F '\\t' '
-    { now = /^>/; path = $6; for (i = 7; i <= NF; i++) path = path "\\t" $i; line[path, now] = $0; paths[path] = 1 }
-    function still(text) { sub(/^>/, "", text); split(text, part, "\\t"); if (part[1] != "d") sub(/ [^ \\t]*\\t/, "\\t", text); return text }
-    END { for (path in paths) {
-      if ((path, 0) in line && (path, 1) in line) {
-        split(line[path, 0], was, "\\t")
-        if (split(was[4], stamp, " ") == 4 && still(line[path, 0]) == still(line[path, 1])) { print "touched\\t" path; continue }
-      }
-      for (now = 0; now < 2; now++) if ((path, now) in line) print "differs\\t" line[path, now]
-    } }' | LC_ALL=C sort)
-  printf '%s\\n' "$lines" | grep '^differs' | head -n 400
-  { printf '%s\\n' "$lines"; grep "^sum$tab" "$r"; } | awk -F '\\t' -v deep=${deep ? 1 : 0} '
-    $1 == "touched" { touched[$2] = 1 }
-    $1 == "differs" { differs[$7] = 1 }
-    $1 == "sum" && !($3 in differs) && (deep || $3 in touched) { print $2 "  " $3 }' |
-    (cd "$d" && sha256sum --quiet -c - 2>/dev/null) | sed -n 's/^\\(.*\\): FAILED$/changed\\t\\1/p'
-fi
-printf 'unfinished\\t%s\\n' "$(du -scB1 -- ${places.unfinished} 2>/dev/null | tail -n 1 | cut -f1)"
-for g in ${places.folder.replace(/\/[^/]+$/, "")}/*/; do [ -d "$g" ] && printf 'generation\\t%s\\t%s\\n' "$(basename -- "$g")" "$(du -sB1 -- "$g" | cut -f1)"; done; exit 0`,
+  command: sh`${entries}
+${shellScript(comparison, [places.folder, places.record, deep ? 1 : 0, ...places.unfinished])}`,
   timeoutSeconds: deep ? 3600 : 60,
   parse: (finished) => {
     const lines = linesOf(finished).filter((line) => line !== "");

@@ -1,4 +1,4 @@
-import { type ShellCommand, sh } from "#transport/command.ts";
+import { raw, type ShellCommand, script, sh } from "#transport/command.ts";
 import type { Fact, Finished } from "#transport/host.ts";
 import { linesOf, partsOf } from "./lines.ts";
 import { whoFunction } from "./proc.ts";
@@ -46,20 +46,7 @@ export const sshPorts: Fact<readonly number[]> = {
  * place, and fails if nobody does.
  */
 export const listenerFunctions: ShellCommand = sh`${whoFunction}
-listeners() { ss -Hltnp "sport = :$1" 2>/dev/null | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -un; }
-listens() {
-  for pid in $(listeners "$2"); do
-    [ "$pid" != 1 ] || return 0
-    case /$(tr '\\n' / <"/proc/$pid/cgroup" 2>/dev/null) in */"$1"/*) return 0 ;; esac
-  done
-  return 1
-}
-stranger() {
-  [ -n "$(ss -Hltn "sport = :$2" 2>/dev/null)" ] && ! listens "$1" "$2" || return 1
-  first=$(listeners "$2" | head -n 1)
-  holder=$([ -z "$first" ] || who "$first")
-  printf '%s\\n' "port $2 is taken by \${holder:-a process that ss cannot name}; stop that or give this service another port"
-}`;
+${raw(script(import.meta.url, "./listener-functions.sh").text)}`;
 
 /** A socket that listens on some port, and whose it is. */
 export interface Listener {

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import type { FileQuestion } from "../basics.ts";
-import { type Command, sh } from "../command.ts";
+import { type Command, script, sh, shellScript } from "../command.ts";
 import type { FileAttributes } from "../host.ts";
 
 /** Exit code of {@link readFile} when there is no such file. */
@@ -23,6 +23,8 @@ exit ${absentCode}`,
   };
 }
 
+const placing = script(import.meta.url, "./write-file.sh");
+
 /**
  * Puts stdin in place as a whole or not at all: the new file gets its owner and mode while it is still called
  * something else, in the same folder, so that the last step is a rename. All goes through the one file that
@@ -33,21 +35,7 @@ export function writeFile(path: string, attributes: FileAttributes): Command {
   if (!("mode" in attributes)) throw new Error(`${path} is on a POSIX host: it needs a mode and an owner`);
   const { mode, owner } = attributes;
   const temporary = posix.join(posix.dirname(path), ".gpu-hosts-XXXXXXXX");
-  return sh`set -e
-new=$(mktemp ${temporary})
-trap 'rm -f "$new"' EXIT
-trap 'exit 1' HUP INT TERM
-exec 3>>"$new"
-if [ "$(stat -c %d:%i:%h "$new")" != "$(stat -L -c %d:%i:1 /proc/self/fd/3)" ]; then
-  echo "somebody put another file in place of $new" >&2
-  exit 1
-fi
-cat >&3
-chown ${owner} /proc/self/fd/3
-chmod ${mode} /proc/self/fd/3
-exec 3>&-
-mv -fT "$new" ${path}
-trap - EXIT`;
+  return shellScript(placing, [temporary, owner, mode, path]);
 }
 
 function absolute(path: string): void {
